@@ -1,0 +1,12 @@
+//! bugle relays the webhooks of error trackers to chat: received durably, routed by rules, told once.
+//!
+//! An event takes a straight line, which `docs/ARCHITECTURE.md` walks step by step. The modules, in its order:
+//!
+//! * [`event`], [`name`], [`clock`], [`secret`], [`report`]: the words everything else is written in;
+
+pub mod clock;
+pub mod event;
+pub mod name;
+pub mod report;
+pub mod secret;
+mod text;
