@@ -3,10 +3,12 @@
 //! An event takes a straight line, which `docs/ARCHITECTURE.md` walks step by step. The modules, in its order:
 //!
 //! * [`event`], [`name`], [`clock`], [`secret`], [`report`]: the words everything else is written in;
+//! * [`source`]: who may call, and how a tracker's body becomes events;
 
 pub mod clock;
 pub mod event;
 pub mod name;
 pub mod report;
 pub mod secret;
+pub mod source;
 mod text;

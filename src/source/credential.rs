@@ -1,0 +1,65 @@
+//! The token that opens a source: compared in constant time, whichever way it is offered.
+
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::secret::Secret;
+
+/// A token, kept as a digest only: equal lengths compare without telling the length, and no copy can leak.
+#[derive(Clone)]
+pub struct Token([u8; 32]);
+
+impl Token {
+    /// Takes the digest of `secret`.
+    pub fn new(secret: &Secret) -> Self {
+        Self(Sha256::digest(secret.expose().as_bytes()).into())
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// What a sender offers to be let in.
+#[derive(Clone, Copy, Default)]
+pub struct Offered<'a> {
+    /// The last part of the address.
+    pub in_path: Option<&'a str>,
+    /// A bearer token or a basic-auth password.
+    pub in_header: Option<&'a str>,
+}
+
+impl std::fmt::Debug for Offered<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Offered")
+            .field("in_path", &self.in_path.is_some())
+            .field("in_header", &self.in_header.is_some())
+            .finish()
+    }
+}
+
+impl Offered<'_> {
+    /// Whether anything offered is one of `tokens`. Every token is compared, so the time does not tell which matched.
+    pub(super) fn opens(self, tokens: &[Token]) -> bool {
+        [self.in_path, self.in_header].into_iter().flatten().any(|offered| {
+            let digest: [u8; 32] = Sha256::digest(offered.as_bytes()).into();
+            tokens.iter().fold(false, |opens, token| opens | bool::from(token.0.ct_eq(&digest)))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn either_of_two_live_tokens_opens_and_nothing_else_does() {
+        let tokens = [Token::new(&Secret::new("old")), Token::new(&Secret::new("new"))];
+        let offer = |in_path, in_header| Offered { in_path, in_header }.opens(&tokens);
+        assert!(offer(Some("old"), None) && offer(Some("new"), None) && offer(None, Some("new")));
+        assert!(!offer(None, None) && !offer(Some(""), None) && !offer(Some("ol"), None));
+        assert!(!Offered { in_path: Some("x"), in_header: None }.opens(&[]));
+    }
+}
