@@ -4,11 +4,13 @@
 //!
 //! * [`event`], [`name`], [`clock`], [`secret`], [`report`]: the words everything else is written in;
 //! * [`source`]: who may call, and how a tracker's body becomes events;
+//! * [`rule`]: who hears of an event;
 
 pub mod clock;
 pub mod event;
 pub mod name;
 pub mod report;
+pub mod rule;
 pub mod secret;
 pub mod source;
 mod text;
