@@ -7,10 +7,13 @@
 //! * [`rule`]: who hears of an event;
 
 pub mod clock;
+pub mod delivery;
 pub mod event;
+pub mod message;
 pub mod name;
 pub mod report;
 pub mod rule;
 pub mod secret;
 pub mod source;
+pub mod template;
 mod text;
