@@ -5,9 +5,11 @@
 //! * [`event`], [`name`], [`clock`], [`secret`], [`report`]: the words everything else is written in;
 //! * [`source`]: who may call, and how a tracker's body becomes events;
 //! * [`rule`]: who hears of an event;
+//! * [`template`], [`message`], [`delivery`], [`destination`]: what is said, what is owed, and how each platform takes it;
 
 pub mod clock;
 pub mod delivery;
+pub mod destination;
 pub mod event;
 pub mod message;
 pub mod name;
