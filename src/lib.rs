@@ -6,8 +6,10 @@
 //! * [`source`]: who may call, and how a tracker's body becomes events;
 //! * [`rule`]: who hears of an event;
 //! * [`template`], [`message`], [`delivery`], [`destination`]: what is said, what is owed, and how each platform takes it;
+//! * [`config`]: the file, checked;
 
 pub mod clock;
+pub mod config;
 pub mod delivery;
 pub mod destination;
 pub mod event;

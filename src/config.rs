@@ -1,0 +1,237 @@
+//! The configuration: one file, environment variables over it, rules from files of their own.
+//!
+//! `load` gives [`Settings`], in which every name is resolved and every pattern understood, or all problems at once.
+//! This is the only place that reads the environment.
+
+mod check;
+mod document;
+mod environment;
+mod findings;
+mod layer;
+mod names;
+mod node;
+mod place;
+mod problem;
+mod raw;
+mod read;
+mod unit;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use self::check::secret::Vault;
+use self::findings::{Finding, Findings};
+use self::node::Node;
+use self::place::Place;
+
+use crate::destination::Destination;
+use crate::message::Mention;
+use crate::name::DestinationName;
+use crate::rule::RuleSet;
+use crate::secret::Secret;
+use crate::source::Source;
+
+pub use environment::Environment;
+pub(crate) use names::nearest;
+pub use problem::{Problem, ProblemSeverity, Problems};
+
+/// Where the configuration is looked for if nobody says where it is.
+const PLACES: [&str; 2] = ["config.toml", "/etc/bugle/config.toml"];
+
+/// Whether secrets are looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrets {
+    /// They are, and what is wrong with one is a problem.
+    Resolve,
+    /// They are left alone: no token opens a source, and no destination has an address that could be posted to. For
+    /// checks where the secrets are not at hand, and for commands that neither receive nor send.
+    Skip,
+}
+
+/// A configuration that bugle can run with.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What it says.
+    pub settings: Settings,
+    /// What was probably not meant so, by file and line.
+    pub warnings: Vec<Problem>,
+}
+
+/// Finds the configuration: where `explicit` says, else in the working folder, else in `/etc`.
+pub fn find(explicit: Option<&Path>) -> Result<PathBuf, Problems> {
+    if let Some(path) = explicit {
+        return Ok(path.to_owned());
+    }
+    let mut places = PLACES.iter().map(PathBuf::from);
+    places.find(|place| place.exists()).ok_or_else(|| {
+        let message = format!("there is no configuration: looked for {}", PLACES.join(" and "));
+        let help = Some("name one with --config; config.toml.example is one to start from".to_owned());
+        Problems::new(vec![Problem { help, ..Problem::of_file(None, message) }])
+    })
+}
+
+/// Loads the file at `path` with the variables of `environment` over it, and the files that it includes.
+pub fn load(path: &Path, environment: &Environment, secrets: Secrets) -> Result<Loaded, Problems> {
+    let mut findings = Findings::new(environment);
+    let settings = read(&mut findings, path, environment).and_then(|(top, node)| {
+        let vault = Vault::new(environment, folder_of(path), secrets);
+        check::check(&mut findings, &vault, &top, &node)
+    });
+    finish(findings, settings).map(|(settings, warnings)| Loaded { settings, warnings })
+}
+
+/// Loads `[store]` alone, for commands that only look into it: whatever is wrong elsewhere does not keep them from it.
+pub fn load_store(path: &Path, environment: &Environment) -> Result<Store, Problems> {
+    let mut findings = Findings::new(environment);
+    let store = read(&mut findings, path, environment).map(|(top, node)| {
+        let place = top.key("store");
+        let written = node.get("store").and_then(|node| findings.read(&place, node));
+        check::store::store(&mut findings, &folder_of(path), &place, written.unwrap_or_default())
+    });
+    finish(findings, store).map(|(store, _)| store)
+}
+
+/// Every key that a configuration can have, in all of its tables, with those of the products' own options.
+pub fn keys() -> Vec<&'static str> {
+    raw::all_keys()
+}
+
+/// Gives what was made of the configuration and the warnings, unless there was a problem with it.
+fn finish<T>(findings: Findings<'_>, made: Option<T>) -> Result<(T, Vec<Problem>), Problems> {
+    let is_fine = !findings.has_problem();
+    let findings = findings.into_sorted();
+    match made {
+        Some(made) if is_fine => Ok((made, findings)),
+        _ => Err(Problems::new(findings)),
+    }
+}
+
+/// Reads the main file and lays the variables over it; nothing if that shows no more than what is wrong with it.
+fn read(findings: &mut Findings<'_>, path: &Path, environment: &Environment) -> Option<(Place, Node)> {
+    let name = path.display().to_string();
+    let text = match read_text(path) {
+        Ok(text) => text,
+        Err(message) => {
+            findings.add_problem(Problem::of_file(Some(name), message));
+            return None;
+        }
+    };
+    let top = findings.add_file(name, text)?;
+    if let Some((whole, part)) = environment.contradiction() {
+        let problem = Problem::of_file(None, format!("`{whole}` and `{part}` cannot both be set"));
+        findings.add_problem(Problem { variable: Some(whole.to_owned()), ..problem });
+        return None;
+    }
+    if let Some(variable) = environment.sets_rules() {
+        let help = Some("write [[rules]] into the file, or into one that it includes".to_owned());
+        let problem =
+            Problem { help, ..Problem::of_file(None, "rules cannot be set by a variable".to_owned()) };
+        let (path, variable) = ("rules".to_owned(), Some(variable.to_owned()));
+        findings.add_problem(Problem { path, variable, ..problem });
+        return None;
+    }
+    let node = layer::under(findings.text(&top), environment).ok();
+    if node.is_none() {
+        // The cause may quote a value, and the file has been read once already: no operator will meet this.
+        findings.add(Finding::problem(&top, "the file and the variables cannot be put together"));
+    }
+    Some((top, node?))
+}
+
+/// The text of a file, or why there is none.
+fn read_text(path: &Path) -> Result<String, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("this file cannot be read: {error}"))?;
+    let text = String::from_utf8(bytes).or(Err("this file is not UTF-8"))?;
+    // Editors on Windows begin a file with this mark, which is not part of it.
+    Ok(text.strip_prefix('\u{FEFF}').map_or_else(|| text.clone(), str::to_owned))
+}
+
+/// The folder that paths in a configuration are relative to.
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// The configuration, checked: nothing in it needs another look.
+#[derive(Debug)]
+pub struct Settings {
+    /// The public listener.
+    pub server: Server,
+    /// The admin listener.
+    pub admin: Admin,
+    /// Where events are kept.
+    pub store: Store,
+    /// Where templates are looked up, and in which zone times are shown.
+    pub templates: Templates,
+    /// The doors.
+    pub sources: Vec<Source>,
+    /// The rooms.
+    pub destinations: Vec<Destination>,
+    /// Who hears of what.
+    pub rules: RuleSet,
+    /// Whom rules can mention.
+    pub people: People,
+    /// Where bugle says that it is unwell.
+    pub notices_to: Option<DestinationName>,
+}
+
+/// The public listener.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// `host:port` to listen on.
+    pub listen: String,
+    /// The address under which the trackers reach it.
+    pub public_url: Option<String>,
+    /// The largest body, packed and unpacked, in bytes.
+    pub max_body: usize,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// The admin listener.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// `host:port` to listen on.
+    pub listen: String,
+    /// What callers must show if that is not loopback.
+    pub token: Option<Secret>,
+}
+
+/// Where events are kept, and for how long.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// The SQLite file.
+    pub path: PathBuf,
+    /// How long history is kept.
+    pub keep: Duration,
+    /// How large the store may grow, in bytes, before the oldest settled history goes.
+    pub max_size: u64,
+    /// How long dead letters are kept.
+    pub dead_letters_keep: Duration,
+}
+
+/// Templates and how times are shown.
+#[derive(Debug, Clone)]
+pub struct Templates {
+    /// Overrides of the built-in templates.
+    pub folder: Option<PathBuf>,
+    /// The zone in which times are shown.
+    pub time_zone: jiff::tz::TimeZone,
+}
+
+/// Whom rules can mention, by the name in the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct People(pub Vec<(String, Mention)>);
+
+impl People {
+    /// Whom `name` stands for: `here`, `channel`, a person or a group. Nothing for a name that is not (any more) in
+    /// the configuration.
+    pub fn find(&self, name: &str) -> Option<Mention> {
+        match name {
+            "here" => Some(Mention::Here),
+            "channel" => Some(Mention::Channel),
+            _ => self.0.iter().find(|(known, _)| known == name).map(|(_, mention)| mention.clone()),
+        }
+    }
+}
