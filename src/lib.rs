@@ -5,6 +5,7 @@
 //! * [`event`], [`name`], [`clock`], [`secret`], [`report`]: the words everything else is written in;
 //! * [`source`]: who may call, and how a tracker's body becomes events;
 //! * [`rule`]: who hears of an event;
+//! * [`outbox`]: the durable line;
 //! * [`template`], [`message`], [`delivery`], [`destination`]: what is said, what is owed, and how each platform takes it;
 //! * [`config`]: the file, checked;
 
@@ -15,6 +16,7 @@ pub mod destination;
 pub mod event;
 pub mod message;
 pub mod name;
+pub mod outbox;
 pub mod report;
 pub mod rule;
 pub mod secret;

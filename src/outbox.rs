@@ -1,0 +1,166 @@
+//! The durable line: what was accepted, what is owed to whom, and what came of it.
+//!
+//! One SQLite file, one writer, few methods. A delivery is a row; a courier that looks for work looks only here, so
+//! the way after a crash is the everyday way. Waking a courier carries no data and may be lost: it looks again anyway.
+//! SQL stays inside this module.
+
+mod accept;
+mod attempt;
+mod history;
+mod prune;
+mod schema;
+mod writer;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, Transaction};
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::name::DestinationName;
+
+pub use accept::{Accepted, Offer, RuleSetId};
+pub use attempt::{Claim, Interrupted, Next, Standing, StoredEvent};
+pub use prune::Keep;
+pub use schema::OpenError;
+
+use schema::Lock;
+use writer::{Durability, Writer};
+
+/// Why the store did not do what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be written or read now: the disk is full, or somebody else has locked it.
+    #[error("the store is not available now")]
+    Unavailable,
+    /// It refused the change; the log has its reason.
+    #[error("the store refused the change")]
+    Refused,
+    /// It is being closed.
+    #[error("the store is closed")]
+    Stopped,
+}
+
+/// The durable queue and its history. Cloning it gives another handle on the same store.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    writer: Writer,
+    reader: Arc<Mutex<Connection>>,
+    wakes: Arc<HashMap<DestinationName, Arc<Notify>>>,
+    /// When it was last tried whether the store can be written, and whether it could.
+    proof: Arc<Mutex<Option<(Instant, bool)>>>,
+    clock: Clock,
+}
+
+/// What must be waited for when the store is closed: every [`Outbox`] dropped, then this joined.
+#[derive(Debug)]
+pub struct Closing {
+    writer: thread::JoinHandle<()>,
+    checkpoints: thread::JoinHandle<()>,
+    _lock: Lock,
+}
+
+impl Closing {
+    /// Waits until everything handed over is committed and the file is closed. Blocks.
+    pub fn wait(self) {
+        // A thread that panicked has said so; there is nothing left to wait for.
+        drop(self.writer.join());
+        self.checkpoints.thread().unpark();
+        drop(self.checkpoints.join());
+    }
+}
+
+/// For how long an answer to that holds.
+const PROOF: Duration = Duration::from_secs(1);
+
+/// How often what has been committed moves from the log into the file.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
+
+impl Outbox {
+    /// Opens the store at `path`, or makes it. Refuses if another process serves from it.
+    ///
+    /// Blocks while tables are brought up to date.
+    pub fn open(
+        path: &Path,
+        clock: Clock,
+        destinations: impl IntoIterator<Item = DestinationName>,
+    ) -> Result<(Self, Closing), OpenError> {
+        let lock = schema::lock(path)?;
+        let connection = schema::open(path)?;
+        let reader = schema::open_reader(path)?;
+        let checkpoints = schema::open_for_checkpoints(path)?;
+        let io = |cause| OpenError::Io { path: path.to_owned(), cause };
+        let (writer, writing) = Writer::start(connection).map_err(io)?;
+        let reader = Arc::new(Mutex::new(reader));
+        let still_open = Arc::downgrade(&reader);
+        let checkpoints = thread::Builder::new()
+            .name("outbox-checkpoints".into())
+            .spawn(move || {
+                while still_open.strong_count() > 0 {
+                    // One that cannot be made now is made the next time.
+                    drop(checkpoints.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
+                    thread::park_timeout(CHECKPOINT_EVERY);
+                }
+            })
+            .map_err(io)?;
+        let wakes = destinations.into_iter().map(|name| (name, Arc::default())).collect();
+        let outbox = Self { writer, reader, wakes: Arc::new(wakes), proof: Arc::default(), clock };
+        Ok((outbox, Closing { writer: writing, checkpoints, _lock: lock }))
+    }
+
+    /// What is notified when something may be due at `destination`. Register, look, then wait.
+    pub fn wake(&self, destination: &DestinationName) -> Arc<Notify> {
+        self.wakes.get(destination).cloned().unwrap_or_default()
+    }
+
+    /// Whether the store can be written: tried with a row of its own, at most once a second, since anyone may ask.
+    pub async fn is_writable(&self) -> bool {
+        let last = *self.proof.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, proved)) = last
+            && at.elapsed() < PROOF
+        {
+            return proved;
+        }
+        let now = self.clock.now();
+        let write = move |transaction: &Transaction<'_>| {
+            transaction.execute("INSERT OR REPLACE INTO beats (id, at) VALUES (1, ?1)", [now.0])
+        };
+        let proved = self.writer.write_within(PROOF, write, |_| {}).await.is_ok();
+        *self.proof.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), proved));
+        proved
+    }
+
+    /// Returns if the writer fails and nothing can be stored any more.
+    pub async fn failed(&self) {
+        self.writer.ended().await;
+    }
+
+    /// Reads beside the writer.
+    async fn read<T, F>(&self, query: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let reader = Arc::clone(&self.reader);
+        let answer = tokio::task::spawn_blocking(move || {
+            // A reader that panicked has left nothing half-done behind.
+            let connection = reader.lock().unwrap_or_else(PoisonError::into_inner);
+            query(&connection)
+        });
+        match answer.await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the store cannot be read");
+                Err(StoreError::Unavailable)
+            }
+            Err(_) => Err(StoreError::Stopped),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,404 @@
+//! From the outbox to a courier and back: what is due, one attempt at it, and what came of that.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+
+use crate::clock::Moment;
+use crate::delivery::{Delivery, DeliveryId, Outcome, Reason, Settlement, Verdict};
+use crate::event::{Event, EventId, Severity, UNREADABLE};
+use crate::name::{DestinationName, SourceName};
+use crate::outbox::{Durability, Outbox, StoreError};
+use crate::source;
+
+/// What a courier finds when it looks for work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Something is due now.
+    Due {
+        /// Whether it is urgent.
+        urgent: bool,
+    },
+    /// Nothing yet, but something will be due then.
+    At(Moment),
+    /// Nothing waits.
+    Nothing,
+}
+
+/// A delivery taken for one attempt.
+#[derive(Debug)]
+pub struct Claim {
+    /// What is owed.
+    pub delivery: Delivery,
+    /// What it tells of.
+    pub stored: StoredEvent,
+    /// The attempt's number in the store.
+    pub attempt: i64,
+}
+
+/// An event as it was stored.
+#[derive(Debug)]
+pub struct StoredEvent {
+    source: String,
+    product: String,
+    trigger: String,
+    severity: String,
+    raw: String,
+}
+
+impl StoredEvent {
+    /// Reads the event again from its raw element, its severity as it was when it came. Pure; with a large element it
+    /// takes a while.
+    pub fn read(&self) -> Event {
+        let Self { product, trigger, raw, .. } = self;
+        // A name that somebody wrote into the store by hand costs the name, not the message.
+        let source = SourceName::new(&self.source).unwrap_or_else(|_| SourceName::unknown());
+        let tracker = source::plain_tracker(product);
+        let read = match &tracker {
+            Some(tracker) if trigger != UNREADABLE => serde_json::from_str(raw)
+                .ok()
+                .and_then(|element| tracker.read(&source, element, Some(trigger))),
+            _ => None,
+        };
+        let product = tracker.map_or("unknown", |tracker| tracker.product());
+        let mut event = read.unwrap_or_else(|| Event::unreadable(source, product, raw));
+        event.severity = Severity::read(&self.severity).unwrap_or(Severity::Info);
+        event
+    }
+}
+
+/// What was found under way at the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Interrupted {
+    /// Attempts that are repeated.
+    pub repeated: usize,
+    /// Deliveries that are dead letters now: repeated too often.
+    pub buried: usize,
+}
+
+/// No pause is longer: a moment further ahead comes from a clock that has been set back since, and counts as now.
+const FARTHEST: Duration = Duration::from_hours(25);
+
+/// How a destination stood when the process ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Nothing may be sent before this moment.
+    pub hold_until: Option<Moment>,
+    /// Since when its webhook is gone.
+    pub gone_since: Option<Moment>,
+}
+
+impl Outbox {
+    /// Closes attempts that were under way when the process before ended: nobody knows what came of them. `again_at`
+    /// says from the count of unclear results when to repeat; nothing: never.
+    pub async fn close_interrupted(
+        &self,
+        again_at: impl Fn(u32) -> Option<Moment> + Send + 'static,
+    ) -> Result<Interrupted, StoreError> {
+        let now = self.clock.now();
+        let close = move |transaction: &Transaction<'_>| close_interrupted(transaction, now, &again_at);
+        self.writer.write(Durability::Flushed, close).await
+    }
+
+    /// Looks for work at `destination`: urgent first, then in the order of arrival.
+    pub async fn next(&self, destination: &DestinationName) -> Result<Next, StoreError> {
+        let (destination, now) = (destination.clone(), self.clock.now());
+        self.read(move |connection| next(connection, &destination, now)).await
+    }
+
+    /// Takes what is due first, for one attempt. The mark need not be flushed: should a power failure take it, all
+    /// that is lost is the knowledge that the message may be a repeat.
+    pub async fn claim(
+        &self,
+        destination: &DestinationName,
+        pace_group: &str,
+    ) -> Result<Option<Claim>, StoreError> {
+        let (destination, pace_group, now) = (destination.clone(), pace_group.to_owned(), self.clock.now());
+        let claim = move |transaction: &Transaction<'_>| claim(transaction, &destination, &pace_group, now);
+        self.writer.write(Durability::Handed, claim).await
+    }
+
+    /// Writes down how an attempt ended and what follows, and until when each of `holds` is to be left alone. With
+    /// `overdue`, whatever was accepted before and still waits for this destination is given up with it.
+    pub async fn settle(
+        &self,
+        claim: &Claim,
+        verdict: Verdict,
+        settlement: Settlement,
+        holds: Vec<(DestinationName, Moment)>,
+        overdue: Option<Moment>,
+    ) -> Result<(), StoreError> {
+        let (delivery, attempt, now) = (claim.delivery.id, claim.attempt, self.clock.now());
+        let destination = claim.delivery.destination.clone();
+        let settle = move |transaction: &Transaction<'_>| {
+            end_attempt(transaction, attempt, &verdict, now)?;
+            write_settlement(transaction, delivery, &verdict, settlement, now)?;
+            for (destination, until) in &holds {
+                hold(transaction, destination, *until, &verdict)?;
+            }
+            if let Some(before) = overdue {
+                give_up(transaction, &destination, before, &verdict, now)?;
+            }
+            mark_gone(transaction, &destination, &verdict, now)
+        };
+        self.writer.write(Durability::Flushed, settle).await
+    }
+
+    /// How `destination` stood when the process before ended. If its address has changed since, it starts afresh.
+    pub async fn standing(
+        &self,
+        destination: &DestinationName,
+        fingerprint: [u8; 32],
+    ) -> Result<Standing, StoreError> {
+        let (destination, now) = (destination.clone(), self.clock.now());
+        let standing =
+            move |transaction: &Transaction<'_>| standing(transaction, &destination, fingerprint, now);
+        self.writer.write(Durability::Flushed, standing).await
+    }
+
+    /// When the attempts of a pace group since `since` began, the oldest first: a restart must not hurry.
+    pub async fn recent_attempts(&self, pace_group: &str, since: Moment) -> Result<Vec<Moment>, StoreError> {
+        let pace_group = pace_group.to_owned();
+        self.read(move |connection| {
+            connection
+                .prepare(
+                    "SELECT started_at FROM attempts WHERE pace_group = ?1 AND started_at > ?2 ORDER BY started_at",
+                )?
+                .query_map(params![pace_group, since.0], |row| row.get(0).map(Moment))?
+                .collect()
+        })
+        .await
+    }
+}
+
+fn next(connection: &Connection, destination: &DestinationName, now: Moment) -> rusqlite::Result<Next> {
+    let due = connection
+        .prepare_cached(
+            "SELECT urgent FROM deliveries WHERE destination = ?1 AND state = 'waiting'
+             AND (due_at <= ?2 OR due_at > ?3) ORDER BY urgent DESC, id LIMIT 1",
+        )?
+        .query_row(params![destination.as_str(), now.0, now.plus(FARTHEST).0], |row| row.get(0))
+        .optional()?;
+    if let Some(urgent) = due {
+        return Ok(Next::Due { urgent });
+    }
+    let at: Option<i64> = connection
+        .prepare_cached("SELECT min(due_at) FROM deliveries WHERE destination = ?1 AND state = 'waiting'")?
+        .query_row([destination.as_str()], |row| row.get(0))?;
+    Ok(at.map_or(Next::Nothing, |at| Next::At(Moment(at))))
+}
+
+fn claim(
+    transaction: &Transaction<'_>,
+    destination: &DestinationName,
+    pace_group: &str,
+    now: Moment,
+) -> rusqlite::Result<Option<Claim>> {
+    let found = transaction
+        .prepare_cached(
+            "SELECT d.id, d.event, d.urgent, d.mentions, d.accepted_at, d.failures, d.unclear,
+                    e.source, e.product, e.trigger, e.severity, e.raw
+             FROM deliveries d JOIN events e ON e.id = d.event
+             WHERE d.destination = ?1 AND d.state = 'waiting' AND (d.due_at <= ?2 OR d.due_at > ?3)
+             ORDER BY d.urgent DESC, d.id LIMIT 1",
+        )?
+        .query_row(params![destination.as_str(), now.0, now.plus(FARTHEST).0], |row| {
+            Ok((read_delivery(row, destination)?, read_event(row)?))
+        })
+        .optional()?;
+    let Some((delivery, stored)) = found else { return Ok(None) };
+    let attempt = transaction
+        .prepare_cached("INSERT INTO attempts (delivery, pace_group, started_at) VALUES (?1, ?2, ?3)")?
+        .insert(params![delivery.id.0, pace_group, now.0])?;
+    Ok(Some(Claim { delivery, stored, attempt }))
+}
+
+fn read_delivery(row: &Row<'_>, destination: &DestinationName) -> rusqlite::Result<Delivery> {
+    let mentions: String = row.get(3)?;
+    Ok(Delivery {
+        id: DeliveryId(row.get(0)?),
+        event_id: EventId(row.get(1)?),
+        destination: destination.clone(),
+        urgent: row.get(2)?,
+        // We wrote this list ourselves; a store that somebody edited by hand costs the mentions, not the message.
+        mentions: serde_json::from_str(&mentions).unwrap_or_default(),
+        accepted_at: Moment(row.get(4)?),
+        failures: row.get(5)?,
+        unclear: row.get(6)?,
+    })
+}
+
+fn read_event(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
+    Ok(StoredEvent {
+        source: row.get(7)?,
+        product: row.get(8)?,
+        trigger: row.get(9)?,
+        severity: row.get(10)?,
+        raw: row.get(11)?,
+    })
+}
+
+fn end_attempt(
+    transaction: &Transaction<'_>,
+    attempt: i64,
+    verdict: &Verdict,
+    now: Moment,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "UPDATE attempts SET ended_at = ?2, outcome = ?3, reason = ?4, status = ?5, words = ?6 WHERE id = ?1",
+        )?
+        .execute(params![
+            attempt,
+            now.0,
+            verdict.outcome.as_str(),
+            verdict.reason.as_str(),
+            verdict.status,
+            verdict.words,
+        ])?;
+    Ok(())
+}
+
+fn write_settlement(
+    transaction: &Transaction<'_>,
+    delivery: DeliveryId,
+    verdict: &Verdict,
+    settlement: Settlement,
+    now: Moment,
+) -> rusqlite::Result<()> {
+    match settlement {
+        Settlement::Delivered => transaction
+            .prepare_cached(
+                "UPDATE deliveries SET state = 'delivered', settled_at = ?2, message_id = ?3 WHERE id = ?1",
+            )?
+            .execute(params![delivery.0, now.0, verdict.message_id])?,
+        Settlement::Again { at, failures, unclear } => transaction
+            .prepare_cached(
+                "UPDATE deliveries SET due_at = ?2, failures = ?3, unclear = ?4, words = ?5 WHERE id = ?1",
+            )?
+            .execute(params![delivery.0, at.0, failures, unclear, verdict.words])?,
+        Settlement::Dead(reason) => transaction
+            .prepare_cached(
+                "UPDATE deliveries SET state = 'dead', settled_at = ?2, reason = ?3, words = ?4 WHERE id = ?1",
+            )?
+            .execute(params![delivery.0, now.0, reason.as_str(), verdict.words])?,
+    };
+    Ok(())
+}
+
+fn hold(
+    transaction: &Transaction<'_>,
+    destination: &DestinationName,
+    until: Moment,
+    verdict: &Verdict,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "UPDATE destinations SET hold_until = max(?2, coalesce(hold_until, 0)), hold_reason = ?3 WHERE name = ?1",
+        )?
+        .execute(params![destination.as_str(), until.0, verdict.reason.as_str()])?;
+    Ok(())
+}
+
+/// Gives up what has waited too long for a destination that is down: one by one, at a probe a step, it never ended.
+fn give_up(
+    transaction: &Transaction<'_>,
+    destination: &DestinationName,
+    before: Moment,
+    verdict: &Verdict,
+    now: Moment,
+) -> rusqlite::Result<()> {
+    let given_up = transaction
+        .prepare_cached(
+            "UPDATE deliveries SET state = 'dead', settled_at = ?1, reason = ?2, words = ?3 WHERE id IN (
+                 SELECT id FROM deliveries WHERE destination = ?4 AND state = 'waiting' AND accepted_at <= ?5
+                 ORDER BY id LIMIT 500)",
+        )?
+        .execute(params![now.0, Reason::GaveUp.as_str(), verdict.words, destination.as_str(), before.0])?;
+    if given_up > 0 {
+        tracing::error!(given_up, "the destination has been down for too long: these are dead letters now");
+    }
+    Ok(())
+}
+
+/// Gone since the first answer that says so; back with the first message that it takes.
+fn mark_gone(
+    transaction: &Transaction<'_>,
+    destination: &DestinationName,
+    verdict: &Verdict,
+    now: Moment,
+) -> rusqlite::Result<()> {
+    match verdict.outcome {
+        Outcome::Gone => transaction
+            .prepare_cached(
+                "UPDATE destinations SET gone_since = coalesce(gone_since, ?2), gone_words = ?3 WHERE name = ?1",
+            )?
+            .execute(params![destination.as_str(), now.0, verdict.words])?,
+        Outcome::Delivered => transaction
+            .prepare_cached(
+                "UPDATE destinations SET gone_since = NULL, gone_words = NULL
+                 WHERE name = ?1 AND gone_since IS NOT NULL",
+            )?
+            .execute([destination.as_str()])?,
+        _ => 0,
+    };
+    Ok(())
+}
+
+fn standing(
+    transaction: &Transaction<'_>,
+    destination: &DestinationName,
+    fingerprint: [u8; 32],
+    now: Moment,
+) -> rusqlite::Result<Standing> {
+    transaction.execute(
+        "INSERT INTO destinations (name, fingerprint) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET fingerprint = ?2, hold_until = NULL, hold_reason = NULL,
+                                          gone_since = NULL, gone_words = NULL
+         WHERE fingerprint <> ?2",
+        params![destination.as_str(), fingerprint],
+    )?;
+    // Left by a clock that has been set back since.
+    transaction.execute(
+        "UPDATE destinations SET hold_until = NULL WHERE name = ?1 AND hold_until > ?2",
+        params![destination.as_str(), now.plus(FARTHEST).0],
+    )?;
+    transaction.query_row(
+        "SELECT hold_until, gone_since FROM destinations WHERE name = ?1",
+        [destination.as_str()],
+        |row| {
+            let moment = |place| row.get::<_, Option<i64>>(place).map(|at| at.map(Moment));
+            Ok(Standing { hold_until: moment(0)?, gone_since: moment(1)? })
+        },
+    )
+}
+
+fn close_interrupted(
+    transaction: &Transaction<'_>,
+    now: Moment,
+    again_at: &impl Fn(u32) -> Option<Moment>,
+) -> rusqlite::Result<Interrupted> {
+    let open: Vec<(i64, DeliveryId, u32, u32)> = transaction
+        .prepare(
+            "SELECT a.id, d.id, d.failures, d.unclear FROM attempts a JOIN deliveries d ON d.id = a.delivery
+             WHERE a.ended_at IS NULL AND d.state = 'waiting'",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, DeliveryId(row.get(1)?), row.get(2)?, row.get(3)?)))?
+        .collect::<Result<_, _>>()?;
+    let words = "bugle was stopped while this was being sent";
+    let verdict = Verdict::new(Outcome::Unclear, Reason::Interrupted, words);
+    let mut interrupted = Interrupted::default();
+    for (attempt, delivery, failures, unclear) in &open {
+        let (failures, unclear) = (*failures, unclear + 1);
+        let settlement = if let Some(at) = again_at(unclear) {
+            interrupted.repeated += 1;
+            Settlement::Again { at, failures, unclear }
+        } else {
+            interrupted.buried += 1;
+            Settlement::Dead(Reason::UnclearTooOften)
+        };
+        end_attempt(transaction, *attempt, &verdict, now)?;
+        write_settlement(transaction, *delivery, &verdict, settlement, now)?;
+    }
+    Ok(interrupted)
+}
