@@ -5,6 +5,7 @@
 //! * [`event`], [`name`], [`clock`], [`secret`], [`report`]: the words everything else is written in;
 //! * [`source`]: who may call, and how a tracker's body becomes events;
 //! * [`rule`]: who hears of an event;
+//! * [`intake`]: the HTTP side of all that, up to the answer;
 //! * [`outbox`]: the durable line;
 //! * [`template`], [`message`], [`delivery`], [`destination`]: what is said, what is owed, and how each platform takes it;
 //! * [`config`]: the file, checked;
@@ -14,6 +15,7 @@ pub mod config;
 pub mod delivery;
 pub mod destination;
 pub mod event;
+pub mod intake;
 pub mod message;
 pub mod name;
 pub mod outbox;
