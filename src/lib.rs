@@ -8,10 +8,12 @@
 //! * [`intake`]: the HTTP side of all that, up to the answer;
 //! * [`outbox`]: the durable line;
 //! * [`template`], [`message`], [`delivery`], [`destination`]: what is said, what is owed, and how each platform takes it;
+//! * [`courier`]: one for each destination, from the outbox to the platform's answer;
 //! * [`config`]: the file, checked;
 
 pub mod clock;
 pub mod config;
+pub mod courier;
 pub mod delivery;
 pub mod destination;
 pub mod event;
