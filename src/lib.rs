@@ -10,7 +10,9 @@
 //! * [`template`], [`message`], [`delivery`], [`destination`]: what is said, what is owed, and how each platform takes it;
 //! * [`courier`]: one for each destination, from the outbox to the platform's answer;
 //! * [`config`]: the file, checked;
+//! * [`app`], [`lifecycle`], [`telemetry`]: the whole, started and stopped;
 
+pub mod app;
 pub mod clock;
 pub mod config;
 pub mod courier;
@@ -18,6 +20,7 @@ pub mod delivery;
 pub mod destination;
 pub mod event;
 pub mod intake;
+pub mod lifecycle;
 pub mod message;
 pub mod name;
 pub mod outbox;
@@ -25,5 +28,6 @@ pub mod report;
 pub mod rule;
 pub mod secret;
 pub mod source;
+pub mod telemetry;
 pub mod template;
 mod text;

@@ -1,0 +1,46 @@
+//! Logs: for people on a terminal, as JSON otherwise; filtered by `RUST_LOG`.
+
+use std::io::{self, IsTerminal as _};
+
+use tracing::Level;
+use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::registry;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A line for a person.
+    Human,
+    /// A JSON object a line.
+    Json,
+}
+
+impl Format {
+    /// What suits standard error: a terminal is read by a person.
+    pub fn for_stderr() -> Self {
+        if io::stderr().is_terminal() { Self::Human } else { Self::Json }
+    }
+}
+
+/// What is written if `RUST_LOG` does not say.
+const DEFAULT_FILTER: &str = "warn,bugle=info";
+
+/// Sends log lines to standard error from now on.
+///
+/// Of dependencies only `info` and above is written, whatever the filter says: at `debug` the HTTP client writes the
+/// addresses it calls, and those are secrets.
+pub fn start(format: Format) {
+    // Set to nothing, as Compose does with a variable that is not there, it says nothing.
+    let written = EnvFilter::try_from_default_env().ok().filter(|filter| !filter.to_string().is_empty());
+    let filter = written.unwrap_or_else(|| EnvFilter::new(DEFAULT_FILTER));
+    let ours =
+        filter_fn(|metadata| metadata.target().starts_with("bugle") || *metadata.level() <= Level::INFO);
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let lines = match format {
+        Format::Human => lines.with_target(false).with_ansi(io::stderr().is_terminal()).boxed(),
+        Format::Json => lines.json().flatten_event(true).boxed(),
+    };
+    registry().with(lines.with_filter(ours).with_filter(filter)).init();
+}
