@@ -11,9 +11,12 @@
 //! * [`courier`]: one for each destination, from the outbox to the platform's answer;
 //! * [`config`]: the file, checked;
 //! * [`app`], [`lifecycle`], [`telemetry`]: the whole, started and stopped;
+//! * [`cli`], [`command`]: what the binary can be told to do; [`sample`] and [`pretend`] serve `demo` and the tests.
 
 pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod courier;
 pub mod delivery;

@@ -1,0 +1,54 @@
+//! The grammar of the command line, nothing else.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Relays Bugsnag and Bugfender webhooks to Slack, Microsoft Teams and Discord.
+///
+/// Exit codes: 0 all is well; 1 it failed, and says why; 2 the command line is wrong; 78 the configuration has
+/// problems.
+#[derive(Debug, Parser)]
+#[command(name = "bugle", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// The configuration file [default: ./config.toml, else /etc/bugle/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Write JSON, for programs to read
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What bugle can be told to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Receive webhooks and deliver messages until told to stop
+    Serve,
+
+    /// Check the configuration and show every problem in it
+    Check {
+        /// Leave secrets alone, for machines that do not have them
+        #[arg(long)]
+        without_secrets: bool,
+    },
+
+    /// Write a realistic webhook to standard output, for curl
+    Sample {
+        /// The tracker: bugsnag or bugfender
+        source: String,
+        /// What happened, in the tracker's own word, such as firstException or crash
+        trigger: String,
+    },
+
+    /// Show what bugle does: a relay with pretend chats, nothing to configure
+    Demo {
+        /// End after the samples instead of waiting for more webhooks
+        #[arg(long)]
+        once: bool,
+    },
+}

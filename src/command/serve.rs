@@ -1,0 +1,38 @@
+//! `bugle serve`: receive and deliver until told to stop.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::command::EXIT_CONFIG;
+use crate::config::{self, Environment, Secrets};
+use crate::lifecycle::Signals;
+
+/// Serves with the configuration at `config`. One with problems does not start: they are shown on standard error.
+pub async fn run(config: Option<&Path>, environment: &Environment) -> anyhow::Result<ExitCode> {
+    let loaded = config::find(config).and_then(|path| config::load(&path, environment, Secrets::Resolve));
+    let loaded = match loaded {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            write!(io::stderr().lock(), "{problems}")?;
+            return Ok(ExitCode::from(EXIT_CONFIG));
+        }
+    };
+    for warning in &loaded.warnings {
+        tracing::warn!(problem = %warning, "the configuration loads, with a warning");
+    }
+    let mut signals = Signals::listen().context("signals cannot be received")?;
+    let app = tokio::select! {
+        app = App::start(loaded.settings, Clock::system()) => app?,
+        () = signals.told_to_stop() => return Ok(ExitCode::SUCCESS),
+    };
+    if app.run(signals).await {
+        Ok(ExitCode::SUCCESS)
+    } else {
+        anyhow::bail!("stopped, because a part of it failed; the log says which")
+    }
+}
