@@ -1,0 +1,216 @@
+//! From the outbox to the chat: order, urgency, waits, refusals, destinations that are gone or down.
+
+use std::time::Duration;
+
+use bugle::pretend::{Answer, Behaviour};
+use serde_json::json;
+
+use crate::bugle::{PATIENCE, Place, bugsnag, shown, visible, wait_shown};
+
+const TO_SLACK: &str = "[[rules]]\nname = \"r\"\nsend_to = \"slack\"\n";
+
+fn order(place: &Place) -> Vec<String> {
+    let texts = shown(&place.slack).into_iter().map(|received| visible(received.json.as_ref().unwrap()));
+    texts.map(|text| text.split("message of ").nth(1).unwrap().lines().next().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn order_is_kept_and_urgent_goes_first() {
+    let rules =
+        "[[rules]]\nname = \"urgent\"\nwhen.message = \"*urgent*\"\nsend_to = \"slack\"\nurgent = true\n\n";
+    let place = Place::with("", &format!("{rules}{TO_SLACK}"));
+    place.slack.script([Behaviour::Answer(Answer::text(429, "").with("retry-after", "1"))]);
+    let bugle = place.serve();
+    bugle.accept("backend", bugsnag("first", json!({}))).await;
+    place.slack.wait_for(1, PATIENCE).await.unwrap();
+    for id in ["second", "third", "urgent"] {
+        bugle.accept("backend", bugsnag(id, json!({}))).await;
+    }
+    wait_shown(&place.slack, 4).await;
+    assert_eq!(order(&place), ["urgent", "first", "second", "third"]);
+}
+
+#[tokio::test]
+async fn a_wait_is_kept_and_uses_up_no_attempt() {
+    let place = Place::with("", TO_SLACK);
+    place.slack.script([Behaviour::Answer(Answer::text(429, "").with("retry-after", "1"))]);
+    let bugle = place.serve();
+    bugle.accept("backend", bugsnag("one", json!({}))).await;
+    let received = wait_shown(&place.slack, 1).await;
+    let all = place.slack.received();
+    assert!(received[0].at - all[0].at >= Duration::from_millis(990));
+    place.until("SELECT failures || state FROM deliveries", "0delivered").await;
+}
+
+#[tokio::test]
+async fn a_wait_survives_a_restart() {
+    let place = Place::with("", TO_SLACK);
+    place.slack.script([Behaviour::Answer(Answer::text(429, "").with("retry-after", "3"))]);
+    let bugle = place.serve();
+    bugle.accept("backend", bugsnag("one", json!({}))).await;
+    place.until("SELECT hold_reason FROM destinations WHERE name = 'slack'", "rate_limited").await;
+    bugle.kill().await;
+    let _bugle = place.serve();
+    let received = wait_shown(&place.slack, 1).await;
+    assert!(received[0].at - place.slack.received()[0].at >= Duration::from_millis(2_900));
+}
+
+#[tokio::test]
+async fn a_passing_failure_is_tried_again_until_it_passes() {
+    let place = Place::with("", TO_SLACK);
+    place.slack.script([
+        Behaviour::Answer(Answer::text(500, "rollup_error")),
+        Behaviour::Answer(Answer::text(302, "").with("location", "https://example.com/")),
+        Behaviour::Answer(Answer::text(408, "")),
+    ]);
+    let bugle = place.serve();
+    bugle.accept("backend", bugsnag("one", json!({}))).await;
+    wait_shown(&place.slack, 1).await;
+    let attempts = "SELECT group_concat(reason) FROM attempts";
+    place.until(attempts, "server_error,redirected,server_error,ok").await;
+    assert!(!visible(shown(&place.slack)[0].json.as_ref().unwrap()).contains("may be a repeat"));
+}
+
+#[tokio::test]
+async fn unclear_results_are_repeated_marked_and_at_last_given_up() {
+    let place = Place::with("", TO_SLACK);
+    place.slack.always(Behaviour::Reset);
+    let bugle = place.serve();
+    bugle.accept("backend", bugsnag("one", json!({}))).await;
+    place.until("SELECT state || reason FROM deliveries", "deadunclear").await;
+    let received = place.slack.received();
+    assert_eq!(received.len(), 6, "one attempt and five repeats");
+    let marked: Vec<_> =
+        received.iter().map(|r| visible(r.json.as_ref().unwrap()).contains("may be a repeat")).collect();
+    assert_eq!(marked, [false, true, true, true, true, true]);
+}
+
+#[tokio::test]
+async fn a_refused_message_is_a_dead_letter_with_the_platforms_words_and_blocks_nobody() {
+    let place = Place::with("", TO_SLACK);
+    place.slack.script([Behaviour::Answer(Answer::text(400, "invalid_payload"))]);
+    let bugle = place.serve();
+    bugle.accept("backend", bugsnag("one", json!({}))).await;
+    bugle.accept("backend", bugsnag("two", json!({}))).await;
+    wait_shown(&place.slack, 1).await;
+    assert_eq!(order(&place), ["two"]);
+    let dead = "SELECT reason || ' ' || words FROM deliveries WHERE state = 'dead'";
+    place.until(dead, "invalid_payload invalid_payload").await;
+}
+
+#[tokio::test]
+async fn a_gone_destination_keeps_its_queue_until_its_address_changes() {
+    let mut place = Place::with("", &TO_SLACK.replace("\"slack\"", "[\"slack\", \"discord\"]"));
+    place.slack.always(Behaviour::Answer(Answer::text(404, "no_service")));
+    let bugle = place.serve();
+    bugle.accept("backend", bugsnag("one", json!({}))).await;
+    place.until("SELECT gone_words FROM destinations WHERE name = 'slack'", "no_service").await;
+    bugle.accept("backend", bugsnag("two", json!({}))).await;
+    // The other destination's courier was woken by the same commit; when it is done, this one would be, too.
+    wait_shown(&place.discord, 2).await;
+    place.until("SELECT count(*) FROM deliveries WHERE state = 'waiting'", "2").await;
+    assert_eq!(place.slack.count(), 1, "it is not asked again");
+    bugle.kill().await;
+
+    let same = place.serve();
+    assert!(same.log().contains("its webhook is gone"));
+    same.accept("backend", bugsnag("three", json!({}))).await;
+    wait_shown(&place.discord, 3).await;
+    assert_eq!(place.slack.count(), 1, "not after a restart either");
+    same.kill().await;
+
+    place.slack = bugle::pretend::Pretend::start(bugle::pretend::Product::Slack).unwrap();
+    place.write("slack.url", &place.slack.url());
+    place.configure("", TO_SLACK);
+    let _bugle = place.serve();
+    wait_shown(&place.slack, 3).await;
+    assert_eq!(order(&place), ["one", "two", "three"]);
+    place.until("SELECT count(*) FROM destinations WHERE gone_since IS NOT NULL", "0").await;
+}
+
+#[tokio::test]
+async fn one_destination_that_hangs_delays_no_other() {
+    let place = Place::new();
+    let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
+    place.write("config.toml", &config.replace("timeout = \"2s\"", "timeout = \"5m\""));
+    place.slack.always(Behaviour::Hang);
+    place.teams.always(Behaviour::Flood(Answer::text(500, "x"), 50 << 20));
+    let bugle = place.serve();
+    for id in ["one", "two", "three"] {
+        bugle.accept("backend", bugsnag(id, json!({}))).await;
+        place.slack.wait_for(1, PATIENCE).await.unwrap();
+    }
+    wait_shown(&place.discord, 3).await;
+    let open = "SELECT count(*) FROM attempts a JOIN deliveries d ON d.id = a.delivery
+                WHERE a.ended_at IS NULL AND d.destination = 'slack'";
+    place.until(open, "1").await;
+    assert!(shown(&place.slack).is_empty() && shown(&place.teams).is_empty());
+}
+
+#[tokio::test]
+async fn a_platform_that_is_not_there_is_waited_for() {
+    let mut place = Place::with("", TO_SLACK);
+    place.slack.stop();
+    let bugle = place.serve();
+    bugle.accept("backend", bugsnag("one", json!({}))).await;
+    place.until("SELECT count(*) > 1 FROM attempts WHERE reason = 'connect'", "1").await;
+    place.until("SELECT state || unclear FROM deliveries", "waiting0").await;
+}
+
+#[tokio::test]
+async fn only_rules_mention() {
+    let rules = r#"
+[[rules]]
+name = "calls"
+when.message = "*calls*"
+send_to = ["slack", "teams", "discord"]
+mention = ["here", "ann"]
+
+[[rules]]
+name = "quiet"
+send_to = ["slack", "teams", "discord"]
+"#;
+    let place = Place::with("", rules);
+    let bugle = place.serve();
+    let shout = "<!channel> <!here> <@U012AB3CD> @everyone @here <@123456789012345678> <at>Ann</at> [x](http://x.example)";
+    let hostile = json!({
+        "project": {"name": shout}, "trigger": {"message": shout}, "comment": {"message": shout},
+        "error": {"exceptionClass": shout, "message": shout, "context": shout, "app": {"version": shout},
+                  "stackTrace": [{"file": shout, "method": shout, "inProject": true}]},
+    });
+    bugle.accept("backend", bugsnag("hostile", hostile)).await;
+    bugle.accept("backend", bugsnag("one that calls", json!({}))).await;
+    for chat in place.chats() {
+        let messages = wait_shown(chat, 2).await;
+        assert_eq!(messages[0].pings, Vec::<String>::new(), "{}", chat.product());
+        assert!(!messages[1].pings.is_empty(), "{}", chat.product());
+    }
+    assert_eq!(shown(&place.slack)[1].pings, ["<!here>", "<@U012AB3CD>"]);
+}
+
+#[tokio::test]
+async fn forum_posts_are_named_by_template() {
+    let place = Place::with("", "[[rules]]\nname = \"r\"\nsend_to = \"discord\"\n");
+    let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
+    let named = "type = \"discord\"\nthread_name = \"{{app.name}} {{app.version}} {{app.build}}\"";
+    place.write("config.toml", &config.replace("type = \"discord\"", named));
+    place.discord.forum(true);
+    let bugle = place.serve();
+    bugle.accept("backend", bugsnag("one", json!({}))).await;
+    let message = &wait_shown(&place.discord, 1).await[0];
+    assert_eq!(message.json.as_ref().unwrap()["thread_name"], "Shop API 1.2.3");
+}
+
+#[test]
+fn a_thread_named_by_no_field_is_a_problem() {
+    let place = Place::with("", "[[rules]]\nname = \"r\"\nsend_to = \"discord\"\n");
+    let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
+    place.write(
+        "config.toml",
+        &config.replace("\"discord\"\n", "\"discord\"\nthread_name = \"{{app.nam}}\"\n"),
+    );
+    let output = place.command(&["check"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    assert!(text.contains("app.nam") && text.contains("did you mean `app.name`?"), "{text}");
+}

@@ -1,0 +1,28 @@
+//! bugle from the outside: the built binary, real HTTP, real files, real signals.
+//!
+//! The modules are marked as test code for the linter, which would otherwise hold their helpers for production code.
+
+#[cfg(test)]
+mod bugle;
+#[cfg(test)]
+mod courier;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod doors;
+#[cfg(test)]
+mod durability;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod intake_limits;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod tidy;
+
+#[path = "config.rs"]
+#[cfg(test)]
+mod configuration;
