@@ -99,3 +99,20 @@ async fn many_at_once_are_all_accepted_and_all_delivered_once() {
         assert_eq!(all.matches(&format!("message of event-{number}\n")).count(), 1, "event-{number}");
     }
 }
+
+#[tokio::test]
+async fn what_cannot_be_written_down_is_not_posted_again_and_again() {
+    let place = Place::with("", "[[rules]]\nname = \"r\"\nsend_to = \"slack\"\n");
+    let mut bugle = place.serve();
+    let other = rusqlite::Connection::open(place.path("bugle.db")).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON attempts BEGIN SELECT RAISE(ABORT, 'damaged'); END";
+    other.execute_batch(refuse).unwrap();
+    bugle.accept("backend", bugsnag("one", json!({}))).await;
+    assert_eq!(bugle.end().await.code(), Some(1), "{}", bugle.log());
+    assert_eq!(place.slack.count(), 1, "posted once, then stopped");
+    other.execute_batch("DROP TRIGGER refuse").unwrap();
+    let _again = place.serve();
+    let messages = wait_shown(&place.slack, 2).await;
+    assert!(visible(messages[1].json.as_ref().unwrap()).contains("may be a repeat"));
+    place.until("SELECT count(*) FROM deliveries WHERE state = 'delivered'", "1").await;
+}
