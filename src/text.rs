@@ -1,10 +1,10 @@
 //! Literal text on its way into a platform's limits: cleaned, measured as the platform measures, cut visibly.
 //!
 //! A cut never falls inside a grapheme or inside an escape: the raw text is cut first, by what each character will
-//! measure once it is escaped, and then escaped. Text over a limit is never segmented as a whole, only from its ends,
-//! so five megabytes cost no more than the pass that counts them.
+//! measure once it is escaped, and then escaped. Graphemes are looked for only where a cut falls, so five megabytes cost
+//! no more than the pass that counts them.
 
-use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation as _};
+use unicode_segmentation::GraphemeCursor;
 
 /// What stands where a platform demands a text and there is none.
 const NONE: &str = "(none)";
@@ -13,7 +13,7 @@ const NONE: &str = "(none)";
 pub(crate) const NOTE: usize = 48;
 
 /// What ends a short text that was cut.
-const ELLIPSIS: &str = "…";
+pub(crate) const ELLIPSIS: &str = "…";
 
 /// `text` without what is no text: CR LF becomes LF, a tab four spaces; control characters and the characters that
 /// turn the direction of reading are removed.
@@ -94,79 +94,92 @@ impl Place {
         written.chars().map(self.count).sum()
     }
 
-    /// What `text` will measure once it is written, as long as that is within `limit`.
-    fn measure_within(self, text: &str, limit: usize) -> Option<usize> {
-        let mut written = String::with_capacity(16);
-        text.chars().try_fold(0_usize, |sum, c| {
-            written.clear();
-            (self.write)(c, &mut written);
-            Some(sum.saturating_add(self.count(&written))).filter(|sum| *sum <= limit)
-        })
+    /// What `text` will measure once it is written.
+    pub(crate) fn measure(self, text: &str) -> usize {
+        self.start_within(text, usize::MAX).measured
     }
 
-    /// `text` within `limit`, its middle left out and said to be: both ends of a message matter.
+    /// `text` within `limit`, its middle left out and said to be: both ends of a message matter. Where the words for it
+    /// would be longer than what stays, only the start does.
     pub(crate) fn middle(self, text: &str, limit: usize) -> String {
-        if self.measure_within(text, limit).is_some() {
+        if self.fits(text, limit) {
             return self.write(text);
         }
         let all = text.chars().count();
-        let Some(room) = self.measure_within(&left_out(all, "character"), limit).map(|size| limit - size)
-        else {
+        let note = self.measure(&left_out(all, "character"));
+        let Some(room) = limit.checked_sub(note).filter(|room| *room >= note) else {
             return self.end(text, limit);
         };
-        let (head, rest) = self.head(text, room.div_ceil(2));
-        let used = self.measure_within(head, room).unwrap_or(room);
-        let tail = self.tail(rest, room - used);
+        let head = border_before(text, self.start_within(text, room.div_ceil(2)).bytes);
+        let (head, rest) = text.split_at_checked(head).unwrap_or((text, ""));
+        let tail = rest.len() - self.end_within(rest, room - self.measure(head)).bytes;
+        let tail = rest.get(border_after(rest, tail)..).unwrap_or_default();
         let missing = all - head.chars().count() - tail.chars().count();
-        let mut cut = self.write(head);
-        cut.push_str(&self.write(&left_out(missing, "character")));
-        cut.push_str(&self.write(tail));
-        cut
+        [head, &left_out(missing, "character"), tail].map(|part| self.write(part)).concat()
     }
 
     /// `text` within `limit`, its end left out: for labels and titles, whose start says what they are.
     pub(crate) fn end(self, text: &str, limit: usize) -> String {
-        if self.measure_within(text, limit).is_some() {
+        if self.fits(text, limit) {
             return self.write(text);
         }
-        let Some(size) = self.measure_within(ELLIPSIS, limit) else {
-            return String::new();
-        };
-        let (head, _) = self.head(text, limit - size);
-        self.write(head.trim_end()) + &self.write(ELLIPSIS)
+        let Some(room) = limit.checked_sub(self.measure(ELLIPSIS)) else { return String::new() };
+        let head = border_before(text, self.start_within(text, room).bytes);
+        let head = text.get(..head).unwrap_or_default().trim_end();
+        self.write(head) + &self.write(ELLIPSIS)
     }
 
-    /// The first graphemes of `text` that measure no more than `room` together, and the rest.
-    fn head(self, text: &str, mut room: usize) -> (&str, &str) {
-        for (start, grapheme) in text.grapheme_indices(true) {
-            match self.measure_within(grapheme, room) {
-                Some(size) => room -= size,
-                None => return text.split_at_checked(start).unwrap_or((text, "")),
+    /// Whether all of `text` is within `limit` once it is written.
+    pub(crate) fn fits(self, text: &str, limit: usize) -> bool {
+        self.start_within(text, limit).bytes == text.len()
+    }
+
+    /// As many of the first characters of `text` as measure no more than `room` together.
+    pub(crate) fn start_within(self, text: &str, room: usize) -> Part {
+        self.within(text.chars(), room)
+    }
+
+    /// As many of the last characters of `text` as measure no more than `room` together.
+    pub(crate) fn end_within(self, text: &str, room: usize) -> Part {
+        self.within(text.chars().rev(), room)
+    }
+
+    fn within(self, chars: impl Iterator<Item = char>, room: usize) -> Part {
+        let mut written = String::with_capacity(16);
+        let mut part = Part { bytes: 0, measured: 0 };
+        for c in chars {
+            written.clear();
+            (self.write)(c, &mut written);
+            let measured = part.measured.saturating_add(self.count(&written));
+            if measured > room {
+                break;
             }
+            part = Part { bytes: part.bytes + c.len_utf8(), measured };
         }
-        (text, "")
-    }
-
-    /// The last graphemes of `text` that measure no more than `room` together.
-    fn tail(self, text: &str, room: usize) -> &str {
-        // A character counts at least one, so no more than `room` of them can stay. From a true border on, segmenting
-        // forwards gives the same borders as segmenting the whole text.
-        let near = text.char_indices().rev().take(room).last().map_or(text.len(), |(index, _)| index);
-        let first = border_at_or_after(text, near);
-        let last_part = text.get(first..).unwrap_or_default();
-        let graphemes: Vec<(usize, &str)> = last_part.grapheme_indices(true).collect();
-        let mut left = room;
-        let mut start = last_part.len();
-        for (index, grapheme) in graphemes.into_iter().rev() {
-            let Some(size) = self.measure_within(grapheme, left) else { break };
-            left -= size;
-            start = index;
-        }
-        last_part.get(start..).unwrap_or_default()
+        part
     }
 }
 
-fn border_at_or_after(text: &str, index: usize) -> usize {
+/// How much of a text there is room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Its bytes; it ends at a character, though maybe inside a grapheme.
+    pub(crate) bytes: usize,
+    /// What it measures once it is written.
+    pub(crate) measured: usize,
+}
+
+/// The last border of a grapheme of `text` that is not after `index`.
+pub(crate) fn border_before(text: &str, index: usize) -> usize {
+    let mut cursor = GraphemeCursor::new(index, text.len(), true);
+    if cursor.is_boundary(text, 0) == Ok(true) {
+        return index;
+    }
+    cursor.prev_boundary(text, 0).ok().flatten().unwrap_or(0)
+}
+
+/// The first border of a grapheme of `text` that is not before `index`.
+pub(crate) fn border_after(text: &str, index: usize) -> usize {
     let mut cursor = GraphemeCursor::new(index, text.len(), true);
     if cursor.is_boundary(text, 0) == Ok(true) {
         return index;
@@ -220,18 +233,6 @@ impl Room {
         Self(self.0.min(most))
     }
 
-    /// What is left for a text, if the code after it is at least to be noted.
-    pub(crate) fn before(self, code: &[String]) -> usize {
-        if code.is_empty() { self.0 } else { self.0.saturating_sub(NOTE) }
-    }
-
-    /// Writes `text`, cut in the middle to `most` and to what is left.
-    pub(crate) fn middle(&mut self, place: Place, text: &str, most: usize) -> String {
-        let written = place.middle(text, most.min(self.0));
-        self.0 = self.0.saturating_sub(place.count(&written));
-        written
-    }
-
     /// Writes `text`, cut at its end to `most` and to what is left.
     pub(crate) fn end(&mut self, place: Place, text: &str, most: usize) -> String {
         let written = place.end(text, most.min(self.0));
@@ -241,7 +242,7 @@ impl Room {
 
     /// Writes as many of `lines` as there is room for, from the first, each within `each`; says how many are left out.
     /// Nothing if not even that finds room.
-    pub(crate) fn lines(&mut self, place: Place, lines: &[String], each: usize) -> String {
+    pub(crate) fn lines(&mut self, place: Place, lines: &[&str], each: usize) -> String {
         let mut written = String::new();
         let mut room = *self;
         let mut fitting = None;

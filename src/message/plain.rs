@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::event::{Event, EventId, Frame, Severity, UNREADABLE};
-use crate::message::{Field, Link, Message, Tone};
+use crate::message::{Block, Field, Link, Message, Span, Text, Tone};
 use crate::text::{Place, as_it_is, with_separators};
 
 /// How many stack frames are shown.
@@ -25,25 +25,40 @@ const LONG_TEXT: usize = 1_500;
 
 /// Says what `event` is about. `id` is its number in the store; times are shown in `zone`.
 pub fn plain(event: &Event, id: EventId, zone: &TimeZone) -> Message {
-    let title = title(event);
+    let tone = tone(event);
+    let mut blocks = Vec::new();
     let text = text(event);
+    if !text.is_empty() {
+        blocks.push(Block::Paragraph(Text::plain(text)));
+    }
+    let fields = fields(event, zone);
+    if !fields.is_empty() {
+        blocks.push(Block::Fields(fields));
+    }
+    let code = frames(&event.error.stack).join("\n");
+    if !code.is_empty() {
+        blocks.push(Block::Code(code));
+    }
+    let links = links(event);
+    if !links.is_empty() {
+        blocks.push(Block::Links(links));
+    }
     Message {
-        tone: tone(event),
-        lead: joined(" · ", [&*CHARACTERS.end(&heading(event), HEADING), &event.app.name, &event.app.stage]),
-        summary: summary(event, &title, &text),
-        title,
-        url: event.url.clone(),
-        text,
-        fields: fields(event, zone),
-        code: frames(&event.error.stack),
-        links: links(event),
-        footer: footer(event, id),
+        tone,
+        title: Text(vec![
+            Span { text: format!("{} ", tone.emoji()), ..Span::default() },
+            Span { text: title(event), url: event.url.clone(), ..Span::default() },
+        ]),
+        subtitle: Text::plain(subtitle(event)),
+        blocks,
+        footer: Text::plain(footer(event, id)),
         at: event.at.clone(),
         thread: String::new(),
     }
 }
 
-fn tone(event: &Event) -> Tone {
+/// The colour of a message about `event`: its state if that has changed, else its severity.
+pub fn tone(event: &Event) -> Tone {
     match event.state.change.as_str() {
         "fixed" => return Tone::Resolved,
         "ignored" | "snoozed" | "snoozeCancelled" | "unignored" => return Tone::Other,
@@ -76,7 +91,7 @@ fn heading(event: &Event) -> String {
 }
 
 fn title(event: &Event) -> String {
-    let Event { error, release, app, .. } = event;
+    let Event { release, app, .. } = event;
     if event.trigger == UNREADABLE {
         return format!("Something came through {} that bugle cannot read", event.source);
     }
@@ -84,11 +99,15 @@ fn title(event: &Event) -> String {
         return joined(" ", [app.name.as_str(), &release.version]);
     }
     let title = if event.title.is_empty() { heading(event) } else { event.title.clone() };
-    match error.context.as_str() {
-        "" => title,
-        _ if error.class.is_empty() => title,
-        context => format!("{title} in {context}"),
-    }
+    joined(" in ", [title.as_str(), &app.name])
+}
+
+/// Why this message, and where: what the title does not say.
+fn subtitle(event: &Event) -> String {
+    let heading = heading(event);
+    let heading = if title(event).starts_with(&heading) { "" } else { heading.as_str() };
+    let context = if event.error.class.is_empty() { "" } else { event.error.context.as_str() };
+    joined(" · ", [&*CHARACTERS.end(heading, HEADING), &event.app.stage, context])
 }
 
 fn text(event: &Event) -> String {
@@ -115,24 +134,11 @@ fn without_fences(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn summary(event: &Event, title: &str, text: &str) -> String {
-    let place = joined(" · ", [event.app.name.as_str(), &event.app.stage]);
-    let heading = heading(event);
-    let why = if text.is_empty() && heading != title { heading.as_str() } else { "" };
-    joined(": ", [place.as_str(), why, title, first_words(text)])
-}
-
-/// The first line that has a word in it.
-fn first_words(text: &str) -> &str {
-    text.lines().map(str::trim).find(|line| line.chars().any(char::is_alphanumeric)).unwrap_or_default()
-}
-
 fn fields(event: &Event, zone: &TimeZone) -> Vec<Field> {
     let Event { error, app, device, release, .. } = event;
     let is_release = event.trigger == "release";
-    let facts: [(&str, String); 17] = [
+    let facts: [(&str, String); 16] = [
         ("Severity", if is_release { String::new() } else { event.severity.to_string() }),
-        ("Stage", app.stage.clone()),
         ("Version", build(app.version.as_str(), &app.build)),
         ("Seen", seen(event, zone)),
         ("Users", number(&error.users)),
@@ -162,7 +168,7 @@ fn fields(event: &Event, zone: &TimeZone) -> Vec<Field> {
     facts
         .into_iter()
         .filter(|(_, value)| !value.trim().is_empty())
-        .map(|(label, value)| Field { label: label.to_owned(), value })
+        .map(|(label, value)| Field { label: Text::plain(label), value: Text::plain(value) })
         .collect()
 }
 
