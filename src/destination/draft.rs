@@ -1,134 +1,104 @@
-//! A message made ready to be laid out: every text cleaned, nothing required blank, the grid within its ten fields.
+//! A message made ready to be written: every text cleaned, nothing blank, everything within the platform's limits.
 //!
 //! What all platforms need alike is done here once; the limits and the form are each platform's own.
 
 use serde_json::Value;
 use url::{Host, Position, Url};
 
-use crate::message::{Message, Tone};
-use crate::text::{NOTE, Place, Room, clean, is_blank, left_out, one_line, or_none};
+use super::layout::{Limits, Part, lay_out};
+use super::prose::{line, lines};
+use crate::message::{Block, Field, Link, List, Message, Text, Tone};
+use crate::text::{Room, clean, is_blank, one_line, or_none};
 
-/// The most fields that a grid shows; what is beyond is counted, not shown.
-const FIELDS: usize = 10;
+/// The largest number that Markdown knows for an item.
+const LAST_NUMBER: u64 = 999_999_999;
 
-/// A message, cleaned but not yet cut or escaped.
+/// A message as it will be written: cleaned and within its limits, but not yet escaped.
 #[derive(Debug)]
 pub(super) struct Draft {
-    /// Its colour and emoji.
+    /// Its colour.
     pub(super) tone: Tone,
-    /// The small line above the title, with the emoji before it.
-    pub(super) lead: String,
-    /// Never blank.
-    pub(super) title: String,
-    /// Where the title leads; empty if nowhere.
-    pub(super) url: String,
-    /// May be empty, may have several lines, has none at its ends.
-    pub(super) text: String,
-    /// Label and value, neither blank.
-    pub(super) fields: Vec<(String, String)>,
-    /// How many fields there were beyond those.
-    pub(super) more_fields: usize,
-    /// Lines of code, the most important first.
-    pub(super) code: Vec<String>,
-    /// Words and address. The words are never blank.
-    pub(super) links: Vec<(String, String)>,
-    /// May be empty.
-    pub(super) footer: String,
-    /// The message in one line, with the emoji before it.
-    pub(super) summary: String,
+    /// One line, never blank.
+    pub(super) title: Text,
+    /// One line; may be empty.
+    pub(super) subtitle: Text,
+    /// None of them is blank, nor has a blank part.
+    pub(super) parts: Vec<Part>,
+    /// Says how many blocks are left out; empty if none is.
+    pub(super) note: String,
+    /// One line; may be empty.
+    pub(super) footer: Text,
 }
 
 impl Draft {
-    /// Makes `message` ready.
-    pub(super) fn of(message: &Message) -> Self {
-        let emoji = message.tone.emoji();
-        let summary = first_seen(&[&message.summary, &message.title, &message.lead]);
-        let lead = one_line(&message.lead);
-        let lead = if is_blank(&lead) { emoji.to_owned() } else { format!("{emoji} {lead}") };
-        let shown = message.fields.iter().take(FIELDS);
-        Self {
-            tone: message.tone,
-            lead,
-            title: first_seen(&[&message.title, &message.summary]),
-            url: message.url.clone(),
-            text: block(&message.text),
-            fields: shown.map(|f| (or_none(one_line(&f.label)), or_none(one_line(&f.value)))).collect(),
-            more_fields: message.fields.len().saturating_sub(FIELDS),
-            code: code(&message.code),
-            links: message
-                .links
-                .iter()
-                .map(|link| (words_for(&link.label, &link.url), link.url.clone()))
-                .collect(),
-            footer: seen(one_line(&message.footer)),
-            summary: format!("{emoji} {summary}"),
-        }
-    }
-}
-
-/// How a platform writes the links beside the title's.
-#[derive(Debug)]
-pub(super) struct LinkForm {
-    /// Where their words stand.
-    pub(super) place: Place,
-    /// The most that the words of one may measure.
-    pub(super) words: usize,
-    /// The address as it is written; nothing if the platform does not take it.
-    pub(super) address: fn(&str) -> Option<String>,
-    /// What the mark-up around one link comes to.
-    pub(super) around: usize,
-}
-
-impl Draft {
-    /// The links as they are written, words and address, as far as `most` of `room` goes; and a note of those beyond.
-    pub(super) fn links_within(
-        &self,
+    /// Makes `message` ready, its addresses as `address` writes them; a link that has none is left out.
+    ///
+    /// Room is given out in the order in which it must not be lost, whatever the order on the screen.
+    pub(super) fn of(
+        message: &Message,
+        address: fn(&str) -> Option<String>,
+        limits: &Limits,
         room: &mut Room,
-        most: usize,
-        form: &LinkForm,
-    ) -> (Vec<(String, String)>, String) {
-        if self.links.is_empty() {
-            return (Vec::new(), String::new());
-        }
-        let mut part = room.part(most);
-        let before = part.left();
-        part.take(NOTE);
-        let mut shown = Vec::new();
-        let mut missing = 0;
-        for (words, url) in &self.links {
-            let Some(address) = (form.address)(url) else { continue };
-            let words = form.place.end(words, form.words);
-            if part.take(form.place.count(&words) + address.len() + form.around) {
-                shown.push((words, address));
-            } else {
-                missing += 1;
-            }
-        }
-        room.take(before - part.left());
-        (shown, if missing > 0 { left_out(missing, "link") } else { String::new() })
+    ) -> Self {
+        let title = some(line(&message.title, address), Text::is_empty).unwrap_or_else(nothing);
+        let title = limits.title.end(&title, room);
+        let subtitle = limits.subtitle.end(&line(&message.subtitle, address), room);
+        let footer = limits.footer.middle(&line(&message.footer, address), room);
+        let blocks: Vec<Block> = message.blocks.iter().filter_map(|block| cleaned(block, address)).collect();
+        let (parts, note) = lay_out(&blocks, limits, room);
+        Self { tone: message.tone, title, subtitle, parts, note, footer }
     }
 }
 
-/// The first of `texts`, in one line, of which something can be seen.
-fn first_seen(texts: &[&str]) -> String {
-    let line = texts.iter().map(|text| one_line(text)).find(|line| !is_blank(line));
-    or_none(line.unwrap_or_default())
+/// The message in one line, cleaned and never blank.
+pub(super) fn summary(message: &Message) -> String {
+    or_none(one_line(&message.summary()))
 }
 
-fn seen(text: String) -> String {
-    if is_blank(&text) { String::new() } else { text }
+/// `block` cleaned, without its blank parts; nothing if nothing of it can be seen.
+fn cleaned(block: &Block, address: fn(&str) -> Option<String>) -> Option<Block> {
+    let text = |text: &Text| some(lines(text, address), Text::is_empty);
+    Some(match block {
+        Block::Heading(heading) => Block::Heading(some(line(heading, address), Text::is_empty)?),
+        Block::Paragraph(paragraph) => Block::Paragraph(text(paragraph)?),
+        Block::Quote(quote) => Block::Quote(text(quote)?),
+        Block::List(List { first, items }) => {
+            let items = some(items.iter().filter_map(text).collect(), Vec::is_empty)?;
+            Block::List(List { first: first.map(|first| first.min(LAST_NUMBER)), items })
+        }
+        Block::Fields(fields) => {
+            let text = |text: &Text| some(line(text, address), Text::is_empty).unwrap_or_else(nothing);
+            let fields =
+                fields.iter().map(|Field { label, value }| Field { label: text(label), value: text(value) });
+            Block::Fields(some(fields.collect(), Vec::is_empty)?)
+        }
+        Block::Code(code) => Block::Code(clean_code(code)?),
+        Block::Links(links) => {
+            let link = |link: &Link| {
+                let url = address(&link.url)?;
+                Some(Link { label: words_for(&link.label, &url), url })
+            };
+            Block::Links(some(links.iter().filter_map(link).collect(), Vec::is_empty)?)
+        }
+    })
 }
 
-fn block(text: &str) -> String {
-    seen(clean(text).trim_matches(char::is_whitespace).to_owned())
+fn some<T>(thing: T, is_empty: impl Fn(&T) -> bool) -> Option<T> {
+    Some(thing).filter(|thing| !is_empty(thing))
 }
 
-fn code(code: &[String]) -> Vec<String> {
-    let lines = code
-        .iter()
-        .flat_map(|code| clean(code).lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>());
-    let lines: Vec<String> = lines.collect();
-    if lines.iter().all(|line| is_blank(line)) { Vec::new() } else { lines }
+/// What stands where there must be a text and there is none.
+fn nothing() -> Text {
+    Text::plain(or_none(String::new()))
+}
+
+/// Nothing blank above and below, nothing at the ends of lines.
+fn clean_code(code: &str) -> Option<String> {
+    let cleaned = clean(code);
+    let lines: Vec<&str> = cleaned.lines().map(str::trim_end).collect();
+    let first = lines.iter().position(|line| !is_blank(line))?;
+    let last = lines.iter().rposition(|line| !is_blank(line))?;
+    lines.get(first..=last).map(|lines| lines.join("\n"))
 }
 
 fn words_for(label: &str, url: &str) -> String {
@@ -207,7 +177,6 @@ pub(super) fn set(object: &mut Value, name: &str, value: impl Into<Value>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Field, Link};
 
     #[test]
     fn a_link_is_absolute_and_has_nothing_that_ends_it() {
@@ -240,24 +209,5 @@ mod tests {
         assert_eq!(link(&long, long.len()).unwrap(), long);
         assert_eq!(link(&long, long.len() - 1).unwrap(), "https://a.example/page");
         assert_eq!(link(&format!("https://a.example/{}", "x".repeat(100)), 50), None);
-    }
-
-    #[test]
-    fn nothing_required_is_blank() {
-        let field = Field { label: "\u{200B}".into(), value: " \u{FEFF}".into() };
-        let links = vec![Link { label: " ".into(), url: "https://a.example/x".into() }];
-        let draft = Draft::of(&Message {
-            fields: vec![field; 12],
-            links,
-            footer: "\u{2800}".into(),
-            ..Message::default()
-        });
-        assert_eq!(
-            (draft.title.as_str(), draft.lead.as_str(), draft.summary.as_str()),
-            ("(none)", "⚪", "⚪ (none)")
-        );
-        assert_eq!(draft.fields, vec![("(none)".to_owned(), "(none)".to_owned()); 10]);
-        assert_eq!((draft.more_fields, draft.footer.as_str()), (2, ""));
-        assert_eq!(draft.links, [("a.example".to_owned(), "https://a.example/x".to_owned())]);
     }
 }

@@ -1,48 +1,64 @@
 //! A message in Slack's form.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Value, json};
 
-use crate::destination::draft::{Draft, LinkForm, link};
-use crate::message::{Mention, Message, Tone};
-use crate::text::{Place, Room, as_it_is, left_out};
+use crate::destination::draft::{Draft, link, set, summary};
+use crate::destination::layout::{Limits, Part, Slot};
+use crate::destination::prose::{Form, Length, bold};
+use crate::message::{Block, Field, Link, List, Mention, Message, Span, Text, Tone};
+use crate::text::{NOTE, Place, Room, as_it_is};
 
 /// A text for notifications is one line on a phone; Slack itself cuts far later.
 const SUMMARY: usize = 300;
 
-/// Mentions before it, several dozen of them: the whole `text` stays under the 4,000 that Slack advises.
+/// Slack refuses messages whose blocks hold more than about 13,000 characters in all; it documents no figure.
+const ALL: usize = 12_000;
+
+/// Mentions in a block of their own, which holds 3,000.
 const MENTIONS: usize = 2_000;
 
-/// Slack refuses messages whose blocks hold more than about 13,000 characters in all; it documents no figure.
-const BLOCKS: usize = 12_000;
-
-/// The documented limit of one text object is 3,000; `rich_text` has none documented and is held to the same.
-const TEXT: usize = 2_900;
-
-/// A code block, within the same limit.
-const CODE: usize = 2_900;
-
-/// One line of code.
-const CODE_LINE: usize = 200;
-
-/// The documented limit of a button's address, taken for the title's link too.
+/// The documented limit of a button's address, taken for links too.
 const URL: usize = 3_000;
 
-/// All links beside the title's, words and addresses.
-const LINKS: usize = 3_000;
+/// The numbers that a list may start with; before others the items have theirs written out.
+const NUMBERS: RangeInclusive<u64> = 1..=10_000;
 
-const LEAD: usize = 200;
-const TITLE: usize = 300;
-const LABEL: usize = 60;
-const VALUE: usize = 300;
-const FOOTER: usize = 300;
+/// The documented limit of one text object is 3,000; `rich_text` has none documented and is held to the same.
+const LIMITS: Limits = Limits {
+    title: rich(300),
+    subtitle: Slot::plain(LITERAL, 300),
+    footer: Slot::plain(LITERAL, 300),
+    label: Slot { form: RICH, most: Length { words: 60, all: 100 } },
+    value: rich(300),
+    text: rich(2_900),
+    nested: rich(2_900),
+    code: LITERAL,
+    code_most: Length { words: 200, all: 2_900 },
+    blocks: ALL,
+    fields: 6_000,
+    links: URL,
+    around_block: 0,
+    around_piece: 14,
+    note: NOTE,
+    least: 200,
+};
 
 /// `text` and `fallback`: entities for the three characters Slack has them for, a zero-width space after what marks up,
 /// makes an emoji or an address, and before a quote's sign.
-const MARKUP: Place = Place { write: escape, count: char::len_utf16 };
+pub(super) const MARKUP: Place = Place { write: escape, count: char::len_utf16 };
 
 /// `plain_text` and `rich_text`, where a character is itself. Slack does not say what it counts: as UTF-16 units after
 /// escaping no text is shorter.
-const LITERAL: Place = Place { write: as_it_is, count: escaped_units };
+pub(super) const LITERAL: Place = Place { write: as_it_is, count: escaped_units };
+
+/// Rich text, in which looks and addresses stand beside the characters.
+const RICH: Form = Form { place: LITERAL, around: |span| span.url.len() };
+
+const fn rich(words: usize) -> Slot {
+    Slot { form: RICH, most: Length { words, all: words + URL } }
+}
 
 fn escape(c: char, out: &mut String) {
     match c {
@@ -63,45 +79,42 @@ fn escaped_units(c: char) -> usize {
 }
 
 /// The body of the request.
+///
+/// Title and mentions stand above the coloured bar, in blocks: beside those Slack shows `text` in notifications alone,
+/// so that nobody reads the same twice.
 pub(super) fn body(message: &Message, mentions: &[Mention]) -> Value {
-    let draft = Draft::of(message);
-    let summary = MARKUP.end(&draft.summary, SUMMARY);
-    let text = match mention_line(mentions) {
-        line if line.is_empty() => summary.clone(),
-        line => format!("{line} {summary}"),
-    };
-    json!({
-        "text": text,
-        "unfurl_links": false,
-        "unfurl_media": false,
-        "attachments": [{"color": colour(draft.tone), "fallback": summary, "blocks": blocks(&draft)}],
-    })
+    let mut room = Room::new(ALL);
+    let mut blocks: Vec<Value> = mention_block(mentions, &mut room).into_iter().collect();
+    let draft = Draft::of(message, |url| link(url, URL), &LIMITS, &mut room);
+    blocks.push(rich_text(&[section(&bold(&draft.title))]));
+    blocks.extend(context(&draft.subtitle.to_string()));
+
+    let mut details: Vec<Value> = draft.parts.iter().map(part).collect();
+    details.extend(context(&draft.note));
+    details.extend(context(&draft.footer.to_string()));
+
+    let summary = MARKUP.end(&summary(message), SUMMARY);
+    let mut body = json!({"text": summary, "unfurl_links": false, "unfurl_media": false, "blocks": blocks});
+    if !details.is_empty() {
+        let attachment = json!({"color": colour(draft.tone), "fallback": summary, "blocks": details});
+        set(&mut body, "attachments", vec![attachment]);
+    }
+    body
 }
 
-fn colour(tone: Tone) -> String {
+pub(super) fn colour(tone: Tone) -> String {
     format!("#{:06x}", tone.rgb())
 }
 
-/// The control sequence that pings somebody; nothing where Slack has no form for them, or the id is none.
-pub(super) fn mention(mention: &Mention) -> Option<String> {
-    match mention {
-        Mention::Here => Some("<!here>".to_owned()),
-        Mention::Channel => Some("<!channel>".to_owned()),
-        Mention::Person(person) => {
-            person.slack.as_deref().filter(|id| is_id(id)).map(|id| format!("<@{id}>"))
-        }
-        Mention::Group(group) => {
-            group.slack.as_deref().filter(|id| is_id(id)).map(|id| format!("<!subteam^{id}>"))
-        }
-    }
+/// The one place where mark-up acts. `verbatim` keeps Slack from looking for more of it.
+pub(super) fn mention_block(mentions: &[Mention], room: &mut Room) -> Option<Value> {
+    let line = mention_line(mentions);
+    let text = json!({"type": "mrkdwn", "text": line, "verbatim": true});
+    (!line.is_empty() && room.take(LITERAL.measure(&line))).then(|| json!({"type": "section", "text": text}))
 }
 
-/// An id can be put between angle brackets because it can contain none.
-fn is_id(id: &str) -> bool {
-    !id.is_empty() && id.len() <= 50 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
-fn mention_line(mentions: &[Mention]) -> String {
+/// Whom the message pings, each once: control sequences made of ids and of nothing else.
+pub(super) fn mention_line(mentions: &[Mention]) -> String {
     let mut room = Room::new(MENTIONS);
     let mut forms: Vec<String> = Vec::new();
     for form in mentions.iter().filter_map(mention) {
@@ -112,97 +125,136 @@ fn mention_line(mentions: &[Mention]) -> String {
     forms.join(" ")
 }
 
-/// At most four blocks: Slack folds long attachments away.
-///
-/// Room is given out in the order in which it must not be lost, whatever the order on the screen.
-fn blocks(draft: &Draft) -> Vec<Value> {
-    let mut room = Room::new(BLOCKS);
-    let lead = room.end(LITERAL, &draft.lead, LEAD);
-    let title = room.end(LITERAL, &draft.title, TITLE);
-    let url = link(&draft.url, URL).filter(|url| room.take(url.len()));
-    let footer = room.middle(LITERAL, &draft.footer, FOOTER);
-    let links = links(draft, &mut room);
-    let fields = fields(draft, &mut room);
-    let text = room.middle(LITERAL, &draft.text, TEXT.min(room.before(&draft.code)));
-    let mut code_room = room.part(CODE);
-    let code = code_room.lines(LITERAL, &draft.code, CODE_LINE);
-
-    let mut head = vec![section(&[title_element(&title, url)])];
-    if !text.is_empty() {
-        head.push(section(&[json!({"type": "text", "text": text})]));
+/// The control sequence that pings somebody; nothing where Slack has no form for them, or the id is none.
+pub(super) fn mention(mention: &Mention) -> Option<String> {
+    match mention {
+        Mention::Here => Some("<!here>".to_owned()),
+        Mention::Channel => Some("<!channel>".to_owned()),
+        Mention::Person(person) => {
+            person.slack.as_deref().filter(|id| is_id(id, "UW")).map(|id| format!("<@{id}>"))
+        }
+        Mention::Group(group) => {
+            group.slack.as_deref().filter(|id| is_id(id, "S")).map(|id| format!("<!subteam^{id}>"))
+        }
     }
-    let mut details = Vec::new();
-    if !fields.is_empty() {
-        details.push(section(&fields));
-    }
-    if !code.is_empty() {
-        details.push(json!({"type": "rich_text_preformatted", "elements": [{"type": "text", "text": code}]}));
-    }
-    if !links.is_empty() {
-        details.push(section(&links));
-    }
-    let mut blocks = vec![context(&lead), rich_text(&head)];
-    if !details.is_empty() {
-        blocks.push(rich_text(&details));
-    }
-    if !footer.is_empty() {
-        blocks.push(context(&footer));
-    }
-    blocks
 }
 
-fn context(text: &str) -> Value {
-    json!({"type": "context", "elements": [{"type": "plain_text", "text": text, "emoji": false}]})
+/// An id can be put between angle brackets because it can contain none. A user name, which servers of other makes have
+/// instead, is none.
+fn is_id(id: &str, kinds: &str) -> bool {
+    let is_kind = id.starts_with(|c| kinds.contains(c));
+    is_kind
+        && (2..=50).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
+/// A block beside the coloured bar.
+fn part(part: &Part) -> Value {
+    let mut elements = match &part.block {
+        Block::Heading(text) => vec![section(&bold(text))],
+        Block::Paragraph(text) => vec![section(text)],
+        Block::Quote(text) => vec![json!({"type": "rich_text_quote", "elements": elements(text)})],
+        Block::List(list) => items(list),
+        Block::Fields(facts) => vec![fields(facts)],
+        Block::Code(code) => vec![preformatted(code)],
+        Block::Links(row) => links(row),
+    };
+    if !part.note.is_empty() {
+        let mut note = Span { text: part.note.clone(), ..Span::default() };
+        note.style.italic = true;
+        elements.push(section(&Text(vec![note])));
+    }
+    rich_text(&elements)
+}
+
+/// The small grey line, in plain text; nothing for no text.
+pub(super) fn context(text: &str) -> Option<Value> {
+    let element = json!({"type": "plain_text", "text": text, "emoji": false});
+    (!text.is_empty()).then(|| json!({"type": "context", "elements": [element]}))
 }
 
 fn rich_text(elements: &[Value]) -> Value {
     json!({"type": "rich_text", "elements": elements})
 }
 
-fn section(elements: &[Value]) -> Value {
-    json!({"type": "rich_text_section", "elements": elements})
+fn section(text: &Text) -> Value {
+    json!({"type": "rich_text_section", "elements": elements(text)})
 }
 
-fn title_element(title: &str, url: Option<String>) -> Value {
-    match url {
-        Some(url) => json!({"type": "link", "url": url, "text": title, "style": {"bold": true}}),
-        None => json!({"type": "text", "text": title, "style": {"bold": true}}),
+fn elements(text: &Text) -> Vec<Value> {
+    text.0.iter().map(element).collect()
+}
+
+fn element(span: &Span) -> Value {
+    let mut element = if span.url.is_empty() {
+        json!({"type": "text", "text": span.text})
+    } else {
+        json!({"type": "link", "url": span.url, "text": span.text})
+    };
+    let looks = [
+        ("bold", span.style.bold),
+        ("italic", span.style.italic),
+        ("strike", span.style.struck),
+        ("code", span.code),
+    ];
+    let mut style = json!({});
+    for (name, _) in looks.into_iter().filter(|(_, is)| *is) {
+        set(&mut style, name, true);
+    }
+    if looks.iter().any(|(_, is)| *is) {
+        set(&mut element, "style", style);
+    }
+    element
+}
+
+fn items(list: &List) -> Vec<Value> {
+    let items = list.items.iter();
+    match list.first {
+        Some(first) if !NUMBERS.contains(&first) => {
+            let numbered = (first..).zip(items).map(|(number, item)| {
+                let mut text = Text::plain(format!("{number}. "));
+                text.0.extend(item.0.iter().cloned());
+                section(&text)
+            });
+            numbered.collect()
+        }
+        first => {
+            let style = if first.is_some() { "ordered" } else { "bullet" };
+            let items: Vec<Value> = items.map(section).collect();
+            let mut part = json!({"type": "rich_text_list", "style": style, "elements": items});
+            if let Some(offset @ 1..) = first.map(|first| first.saturating_sub(1)) {
+                set(&mut part, "offset", offset);
+            }
+            vec![part]
+        }
     }
 }
 
 /// A line for each field, its label bold.
-fn fields(draft: &Draft, room: &mut Room) -> Vec<Value> {
-    let mut elements = Vec::new();
-    for (label, value) in &draft.fields {
-        let label = room.end(LITERAL, label, LABEL);
-        let value = room.middle(LITERAL, value, VALUE);
-        room.take(4);
-        let line_break = if elements.is_empty() { "" } else { "\n" };
-        elements
-            .push(json!({"type": "text", "text": format!("{line_break}{label}"), "style": {"bold": true}}));
-        elements.push(json!({"type": "text", "text": format!("  {value}")}));
+fn fields(fields: &[Field]) -> Value {
+    let mut text = Text::default();
+    for Field { label, value } in fields {
+        if !text.is_empty() {
+            text.push("\n");
+        }
+        text.0.extend(bold(label).0);
+        text.push("  ");
+        text.0.extend(value.0.iter().cloned());
     }
-    if draft.more_fields > 0 {
-        let note = format!("\n{}", left_out(draft.more_fields, "field"));
-        room.take(note.len());
-        elements.push(json!({"type": "text", "text": note, "style": {"italic": true}}));
-    }
-    elements
+    section(&text)
 }
 
-/// The links in a row, as far as there is room for their addresses.
-fn links(draft: &Draft, room: &mut Room) -> Vec<Value> {
-    let form = LinkForm { place: LITERAL, words: LABEL, address: |url| link(url, URL), around: " · ".len() };
-    let (shown, note) = draft.links_within(room, LINKS, &form);
-    let mut elements = Vec::new();
-    for (words, url) in shown {
-        if !elements.is_empty() {
-            elements.push(json!({"type": "text", "text": " · "}));
+fn preformatted(code: &str) -> Value {
+    json!({"type": "rich_text_preformatted", "elements": [{"type": "text", "text": code}]})
+}
+
+fn links(links: &[Link]) -> Vec<Value> {
+    let mut text = Text::default();
+    for Link { label, url } in links {
+        if !text.is_empty() {
+            text.push(" · ");
         }
-        elements.push(json!({"type": "link", "url": url, "text": words}));
+        text.0.push(Span { text: label.clone(), url: url.clone(), ..Span::default() });
     }
-    if !note.is_empty() {
-        elements.push(json!({"type": "text", "text": format!(" {note}"), "style": {"italic": true}}));
-    }
-    elements
+    Some(section(&text)).filter(|_| !text.is_empty()).into_iter().collect()
 }

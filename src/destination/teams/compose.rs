@@ -1,50 +1,76 @@
 //! A message as an Adaptive Card.
 
+use std::iter::repeat;
+
 use serde_json::{Value, json};
 
-use crate::destination::draft::{Draft, LinkForm, link, set};
-use crate::message::{Mention, Message, Tone};
-use crate::text::{Place, Room, as_it_is, is_blank, left_out, one_line};
+pub(super) use super::mention::{mention_parts, person};
+use crate::destination::draft::{Draft, link, set, summary};
+use crate::destination::layout::{Limits, Part, Slot};
+use crate::destination::prose::{Form, Length};
+use crate::message::{Block, Field, Link, List, Mention, Message, Span, Text, Tone};
+use crate::text::{NOTE, Place, Room, as_it_is};
 
 /// Microsoft documents 28 KB for the whole message; refusals were seen from about 21,000 bytes.
-const BODY: usize = 19_500;
+const BODY: usize = 19_900;
 
-/// What the envelope, the containers and the fixed words come to, with a reserve.
-const FRAME: usize = 1_500;
+/// What the envelope, the head, the footer and the line of mentions come to around their texts, with a reserve.
+const FRAME: usize = 800;
 
-/// What the JSON around one field, one button and one mention comes to, with a reserve.
-const AROUND_FIELD: usize = 150;
-const AROUND_BUTTON: usize = 60;
-const AROUND_MENTION: usize = 100;
-
-/// Mentions in one message.
-const MENTIONS: usize = 20;
-
-/// All of them together.
-const MENTION_BYTES: usize = 4_000;
+pub(super) const SUMMARY: usize = 400;
 
 /// An address: what browsers and proxies are sure to take.
 const URL: usize = 2_048;
 
-/// All links beside the title's, words and addresses.
-const LINKS: usize = 3_500;
-
 /// Buttons in a row: more are not shown.
 const BUTTONS: usize = 6;
 
-const LEAD: usize = 300;
-const TITLE: usize = 600;
-const LABEL: usize = 80;
-const VALUE: usize = 300;
-const CODE_LINE: usize = 240;
-const FOOTER: usize = 400;
-const SUMMARY: usize = 400;
+/// Bytes, with all the JSON around the texts.
+const LIMITS: Limits = Limits {
+    title: rich(600),
+    subtitle: rich(400),
+    footer: rich(400),
+    label: Slot { form: RICH, most: Length { words: 80, all: 80 + 2 * (RUN + 4 * LOOK) } },
+    value: rich(600),
+    text: rich(BODY),
+    nested: rich(BODY),
+    code: LITERAL,
+    code_most: Length { words: 240, all: BODY },
+    blocks: BODY,
+    fields: 7_000,
+    links: 3_500,
+    around_block: 2 * BLOCK + RUN,
+    around_piece: BLOCK + RUN,
+    note: BLOCK + RUN + NOTE,
+    least: 1_000,
+};
+
+/// The JSON around a block of runs, or around a box or a row of buttons with such a block in it.
+const BLOCK: usize = 70;
+
+/// The JSON around a run with the looks that its place has, and those that a span can have besides.
+const RUN: usize = 68;
+const LOOK: usize = 23;
+const ACTION: usize = 50;
+
+/// Rich text: a `TextRun` for each span.
+const RICH: Form = Form { place: LITERAL, around };
+
+const fn rich(words: usize) -> Slot {
+    Slot { form: RICH, most: Length { words, all: words + RUN + 4 * LOOK + ACTION + URL } }
+}
+
+fn around(span: &Span) -> usize {
+    let looks = [span.style.bold, span.style.italic, span.style.struck, span.code];
+    let action = if span.url.is_empty() { 0 } else { ACTION + span.url.len() };
+    RUN + looks.into_iter().filter(|is| *is).count() * LOOK + action
+}
 
 /// A `TextRun` or a button, where a character is itself. Counted are the bytes in the body.
-const LITERAL: Place = Place { write: as_it_is, count: json_bytes };
+pub(super) const LITERAL: Place = Place { write: as_it_is, count: json_bytes };
 
 /// The card's `fallbackText`, which may be read as Markdown.
-const MARKDOWN: Place = Place { write: escape, count: json_bytes };
+pub(super) const MARKDOWN: Place = Place { write: escape, count: json_bytes };
 
 fn json_bytes(c: char) -> usize {
     match c {
@@ -66,42 +92,57 @@ fn escape(c: char, out: &mut String) {
 }
 
 /// The body of the request.
-///
-/// Room is given out in the order in which it must not be lost, whatever the order on the screen.
 pub(super) fn body(message: &Message, mentions: &[Mention]) -> Value {
-    let draft = Draft::of(message);
     let mut room = Room::new(BODY - FRAME);
-    let summary = room.end(MARKDOWN, &draft.summary, SUMMARY);
+    let summary = room.end(MARKDOWN, &summary(message), SUMMARY);
     let (at_line, entities) = mention_parts(mentions, &mut room);
-    let header = header(&draft, &mut room);
-    let footer = room.middle(LITERAL, &draft.footer, FOOTER);
-    let links = links(&draft, &mut room);
-    let fields = fields(&draft, &mut room);
-    let most = room.before(&draft.code);
-    let text = room.middle(LITERAL, &draft.text, most);
-    let code = room.lines(LITERAL, &draft.code, CODE_LINE);
+    let draft = Draft::of(message, |url| link(url, URL), &LIMITS, &mut room);
 
     let mut items = Vec::new();
     if !at_line.is_empty() {
         items.push(json!({"type": "TextBlock", "text": at_line, "wrap": true}));
     }
-    items.push(header);
-    if !text.is_empty() {
-        items.push(block(&[run(&text, json!({}))], "Medium"));
-    }
-    items.extend(fields);
-    if !code.is_empty() {
-        let code = block(&[run(&code, json!({"fontType": "Monospace", "size": "Small"}))], "None");
-        items.push(json!({"type": "Container", "style": "emphasis", "spacing": "Medium", "items": [code]}));
-    }
-    items.extend(links);
-    if !footer.is_empty() {
-        items.push(block(&[run(&footer, json!({"size": "Small", "isSubtle": true}))], "Medium"));
+    items.push(header(&draft));
+    items.extend(draft.parts.iter().flat_map(part));
+    items.extend(note(&draft.note, "None"));
+    if !draft.footer.is_empty() {
+        items.push(block(&runs(&draft.footer, &quiet()), "Medium"));
     }
     envelope(&items, &entities, &breaking_functions(&summary))
 }
 
-fn envelope(items: &[Value], entities: &[Value], summary: &str) -> Value {
+/// A block as elements of the card.
+fn part(part: &Part) -> Vec<Value> {
+    let plain = json!({});
+    let mut elements = match &part.block {
+        Block::Heading(text) => vec![block(&runs(text, &json!({"weight": "Bolder"})), "Medium")],
+        Block::Paragraph(text) => vec![block(&runs(text, &plain), "Medium")],
+        Block::Quote(text) => vec![emphasised(&runs(text, &plain))],
+        Block::List(list) => items(list),
+        Block::Fields(facts) => fields(facts),
+        Block::Code(code) => {
+            vec![emphasised(&[run(code, json!({"fontType": "Monospace", "size": "Small"}))])]
+        }
+        Block::Links(row) => links(row),
+    };
+    elements.extend(note(&part.note, "Small"));
+    elements
+}
+
+fn note(note: &str, spacing: &str) -> Option<Value> {
+    (!note.is_empty()).then(|| block(&[run(note, quiet())], spacing))
+}
+
+fn quiet() -> Value {
+    json!({"size": "Small", "isSubtle": true})
+}
+
+/// A text in a box of its own.
+fn emphasised(runs: &[Value]) -> Value {
+    json!({"type": "Container", "style": "emphasis", "spacing": "Medium", "items": [block(runs, "None")]})
+}
+
+pub(super) fn envelope(items: &[Value], entities: &[Value], summary: &str) -> Value {
     let mut msteams = json!({"width": "Full"});
     if !entities.is_empty() {
         set(&mut msteams, "entities", entities);
@@ -123,57 +164,14 @@ fn envelope(items: &[Value], entities: &[Value], summary: &str) -> Value {
     })
 }
 
-/// Who is meant, where Teams can mention them: persons by address or object id, nobody else.
-pub(super) fn person(mention: &Mention) -> Option<(String, String)> {
-    let Mention::Person(person) = mention else { return None };
-    let teams = person.teams.as_ref()?;
-    let id = one_line(&teams.id);
-    if is_blank(&id) || id.len() > 200 {
-        return None;
+/// The coloured head: the title and the small line under it.
+fn header(draft: &Draft) -> Value {
+    let title = runs(&draft.title, &json!({"size": "Large", "weight": "Bolder"}));
+    let mut items = vec![block(&title, "None")];
+    if !draft.subtitle.is_empty() {
+        items.push(block(&runs(&draft.subtitle, &quiet()), "Small"));
     }
-    let name: String = one_line(&teams.name).chars().filter(|c| !matches!(c, '<' | '>' | '&')).collect();
-    let name = LITERAL.end(if is_blank(&name) { &person.name } else { &name }, 80);
-    Some((id, name)).filter(|(_, name)| !is_blank(name))
-}
-
-/// The line that names whom to ping, and the entities without which its tags would be text.
-fn mention_parts(mentions: &[Mention], room: &mut Room) -> (String, Vec<Value>) {
-    let mut part = room.part(MENTION_BYTES);
-    let before = part.left();
-    let mut tags: Vec<String> = Vec::new();
-    let mut entities = Vec::new();
-    let mut ids: Vec<String> = Vec::new();
-    for (id, name) in mentions.iter().filter_map(person) {
-        let size = 3 * LITERAL.count(&name) + LITERAL.count(&id) + AROUND_MENTION;
-        if ids.contains(&id) || entities.len() == MENTIONS || !part.take(size) {
-            continue;
-        }
-        let tag = format!("<at>{name}</at>");
-        entities.push(json!({"type": "mention", "text": tag, "mentioned": {"id": id, "name": name}}));
-        tags.push(tag);
-        ids.push(id);
-    }
-    room.take(before - part.left());
-    (tags.join(" "), entities)
-}
-
-/// The coloured head: the small line and the title.
-fn header(draft: &Draft, room: &mut Room) -> Value {
-    let lead = room.end(LITERAL, &draft.lead, LEAD);
-    let title = room.end(LITERAL, &draft.title, TITLE);
-    let mut looks = json!({"size": "Large", "weight": "Bolder"});
-    if let Some(url) = link(&draft.url, URL).filter(|url| room.take(url.len())) {
-        set(&mut looks, "selectAction", json!({"type": "Action.OpenUrl", "url": url}));
-    }
-    json!({
-        "type": "Container",
-        "style": style(draft.tone),
-        "bleed": true,
-        "items": [
-            block(&[run(&lead, json!({"size": "Small", "isSubtle": true}))], "None"),
-            block(&[run(&title, looks)], "Small"),
-        ],
-    })
+    json!({"type": "Container", "style": style(draft.tone), "bleed": true, "items": items})
 }
 
 fn style(tone: Tone) -> &'static str {
@@ -187,56 +185,74 @@ fn style(tone: Tone) -> &'static str {
 }
 
 /// A line for each field, its label bold. A `FactSet` would be Markdown, which clients escape differently.
-fn fields(draft: &Draft, room: &mut Room) -> Vec<Value> {
-    let mut lines = Vec::new();
-    for (label, value) in &draft.fields {
-        let label = room.end(LITERAL, label, LABEL);
-        let value = room.middle(LITERAL, value, VALUE);
-        room.take(AROUND_FIELD);
-        let spacing = if lines.is_empty() { "Medium" } else { "None" };
-        lines.push(block(
-            &[run(&format!("{label}  "), json!({"weight": "Bolder"})), run(&value, json!({}))],
-            spacing,
-        ));
-    }
-    if draft.more_fields > 0 {
-        room.take(AROUND_FIELD);
-        lines.push(block(&[run(&left_out(draft.more_fields, "field"), json!({"isSubtle": true}))], "None"));
-    }
-    lines
+fn fields(fields: &[Field]) -> Vec<Value> {
+    let lines = fields.iter().map(|Field { label, value }| {
+        let mut line = runs(label, &json!({"weight": "Bolder"}));
+        line.push(run("  ", json!({})));
+        line.extend(runs(value, &json!({})));
+        line
+    });
+    close_together(lines)
 }
 
-/// The links as rows of buttons, as far as there is room for their addresses.
-fn links(draft: &Draft, room: &mut Room) -> Vec<Value> {
-    let form =
-        LinkForm { place: LITERAL, words: LABEL, address: |url| link(url, URL), around: AROUND_BUTTON };
-    let (shown, note) = draft.links_within(room, LINKS, &form);
-    let buttons: Vec<Value> = shown
-        .into_iter()
-        .map(
-            |(words, url)| json!({"type": "Action.OpenUrl", "title": breaking_functions(&words), "url": url}),
-        )
-        .collect();
-    let mut rows: Vec<Value> =
-        buttons.chunks(BUTTONS).map(|row| json!({"type": "ActionSet", "actions": row})).collect();
-    if !note.is_empty() {
-        rows.push(block(&[run(&note, json!({"size": "Small", "isSubtle": true}))], "Small"));
-    }
-    rows
+fn items(list: &List) -> Vec<Value> {
+    let lines = list.items.iter().zip(0_u64..).map(|(item, index)| {
+        let bullet = match list.first {
+            Some(first) => format!("{}. ", first.saturating_add(index)),
+            None => "• ".to_owned(),
+        };
+        let mut line = vec![run(&bullet, json!({}))];
+        line.extend(runs(item, &json!({})));
+        line
+    });
+    close_together(lines)
 }
 
-fn block(runs: &[Value], spacing: &str) -> Value {
+/// Lines one below the other, apart from what stands above.
+fn close_together(lines: impl Iterator<Item = Vec<Value>>) -> Vec<Value> {
+    let spacings = ["Medium"].into_iter().chain(repeat("None"));
+    lines.zip(spacings).map(|(line, spacing)| block(&line, spacing)).collect()
+}
+
+/// The links as rows of buttons.
+fn links(links: &[Link]) -> Vec<Value> {
+    let button = |Link { label, url }: &Link| json!({"type": "Action.OpenUrl", "title": breaking_functions(label), "url": url});
+    let rows = links.chunks(BUTTONS).map(|row| row.iter().map(button).collect::<Vec<_>>());
+    rows.map(|row| json!({"type": "ActionSet", "actions": row})).collect()
+}
+
+/// A run for each span of `text`, all of them with these looks beside their own.
+fn runs(text: &Text, looks: &Value) -> Vec<Value> {
+    let run_of = |span: &Span| {
+        let mut looks = looks.clone();
+        for (is, name, value) in [
+            (span.style.bold, "weight", json!("Bolder")),
+            (span.style.italic, "italic", json!(true)),
+            (span.style.struck, "strikethrough", json!(true)),
+            (span.code, "fontType", json!("Monospace")),
+            (!span.url.is_empty(), "selectAction", json!({"type": "Action.OpenUrl", "url": span.url})),
+        ] {
+            if is {
+                set(&mut looks, name, value);
+            }
+        }
+        run(&span.text, looks)
+    };
+    text.0.iter().map(run_of).collect()
+}
+
+pub(super) fn block(runs: &[Value], spacing: &str) -> Value {
     json!({"type": "RichTextBlock", "spacing": spacing, "inlines": runs})
 }
 
 /// A piece of literal text that `looks` like this.
-fn run(text: &str, mut looks: Value) -> Value {
+pub(super) fn run(text: &str, mut looks: Value) -> Value {
     set(&mut looks, "type", "TextRun");
     set(&mut looks, "text", breaking_functions(text));
     looks
 }
 
 /// Clients replace `{{DATE(…)}}` and `{{TIME(…)}}` in any text of a card; a zero-width space keeps them from it.
-fn breaking_functions(text: &str) -> String {
+pub(super) fn breaking_functions(text: &str) -> String {
     text.replace("{{DATE", "{\u{200B}{DATE").replace("{{TIME", "{\u{200B}{TIME")
 }
