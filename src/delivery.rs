@@ -29,6 +29,10 @@ pub struct Delivery {
     pub failures: u32,
     /// Unclear results so far.
     pub unclear: u32,
+    /// The template that the rule asks for.
+    pub template: Option<String>,
+    /// Whether the platform has refused the message in full, so that it goes in its simplest form.
+    pub simplest: bool,
 }
 
 /// What an attempt leads to.
@@ -45,6 +49,8 @@ pub enum Settlement {
         /// Unclear results by then.
         unclear: u32,
     },
+    /// It is tried once more at once, in its simplest form; nothing is counted.
+    Simpler,
     /// It is given up: a dead letter, with its reason.
     Dead(Reason),
 }
@@ -85,6 +91,8 @@ impl Delivery {
             Outcome::Passing => again(failures + 1, unclear),
             Outcome::Unclear if unclear >= REPEATS => Settlement::Dead(Reason::UnclearTooOften),
             Outcome::Unclear => again(failures, unclear + 1),
+            // The form may be at fault, not what it says. A simpler one than the simplest there is not.
+            Outcome::Refused if !self.simplest && verdict.reason.is_about_form() => Settlement::Simpler,
             Outcome::Refused => Settlement::Dead(verdict.reason),
         }
     }
@@ -202,6 +210,11 @@ impl Reason {
             Self::Internal => "internal",
         }
     }
+
+    /// Whether a refusal for this reason is one of the message's form, which another form may escape.
+    fn is_about_form(self) -> bool {
+        matches!(self, Self::InvalidPayload | Self::TooLong)
+    }
 }
 
 /// What a platform's answer, or its absence, means.
@@ -243,6 +256,8 @@ mod tests {
             accepted_at: Moment(0),
             failures,
             unclear,
+            template: None,
+            simplest: false,
         }
     }
 
@@ -288,18 +303,84 @@ mod tests {
         assert_eq!(follow(&delivery(9, 0), Outcome::Wait(Duration::from_secs(1)), 99_000), again(99_000, 9));
     }
 
+    #[test]
+    fn a_form_that_is_refused_gets_one_more_try_in_the_simplest_however_old_it_is() {
+        let late = Moment(200_000);
+        for (reason, about_form) in [
+            (Reason::InvalidPayload, true),
+            (Reason::TooLong, true),
+            (Reason::Blocked, false),
+            (Reason::Internal, false),
+        ] {
+            let refused = Verdict::new(Outcome::Refused, reason, "words");
+            let follow = |delivery: &Delivery| {
+                delivery.follow(&refused, late, Duration::from_secs(1), Duration::from_mins(1))
+            };
+            let full = delivery(9, 2);
+            let expected = if about_form { Settlement::Simpler } else { Settlement::Dead(reason) };
+            assert_eq!(follow(&full), expected, "{reason:?}");
+            assert_eq!(follow(&Delivery { simplest: true, ..full }), Settlement::Dead(reason), "{reason:?}");
+        }
+    }
+
+    /// What the store makes of `delivery` by `settlement`; nothing once it has ended.
+    fn next(delivery: Delivery, settlement: Settlement) -> Option<Delivery> {
+        match settlement {
+            Settlement::Again { failures, unclear, .. } => Some(Delivery { failures, unclear, ..delivery }),
+            Settlement::Simpler => Some(Delivery { simplest: true, ..delivery }),
+            Settlement::Delivered | Settlement::Dead(_) => None,
+        }
+    }
+
+    fn any_verdict() -> impl Strategy<Value = Verdict> {
+        let outcomes = vec![
+            Outcome::Delivered,
+            Outcome::Wait(Duration::ZERO),
+            Outcome::WaitEverywhere(Duration::MAX),
+            Outcome::Passing,
+            Outcome::Unclear,
+            Outcome::Refused,
+            Outcome::Gone,
+        ];
+        let reasons = vec![Reason::InvalidPayload, Reason::TooLong, Reason::Blocked, Reason::ServerError];
+        (prop::sample::select(outcomes), prop::sample::select(reasons))
+            .prop_map(|(outcome, reason)| Verdict::new(outcome, reason, ""))
+    }
+
     proptest! {
         #[test]
         fn every_delivery_has_a_next_step_or_an_end(
-            failures in 0_u32..1_000, unclear in 0_u32..10, now in 0_i64..200_000, outcome in 0_usize..7,
+            failures in 0_u32..1_000, unclear in 0_u32..10, simplest: bool, now in 0_i64..200_000,
+            verdict in any_verdict(),
         ) {
-            let outcome = [
-                Outcome::Delivered, Outcome::Wait(Duration::ZERO), Outcome::WaitEverywhere(Duration::MAX),
-                Outcome::Passing, Outcome::Unclear, Outcome::Refused, Outcome::Gone,
-            ][outcome];
-            if let Settlement::Again { at, .. } = follow(&delivery(failures, unclear), outcome, now) {
-                prop_assert!(at >= Moment(now));
+            let delivery = Delivery { simplest, ..delivery(failures, unclear) };
+            let (second, minute) = (Duration::from_secs(1), Duration::from_mins(1));
+            match delivery.follow(&verdict, Moment(now), second, minute) {
+                Settlement::Again { at, .. } => prop_assert!(at >= Moment(now)),
+                Settlement::Simpler => {
+                    prop_assert!(!simplest && verdict.outcome == Outcome::Refused);
+                }
+                Settlement::Delivered => prop_assert_eq!(verdict.outcome, Outcome::Delivered),
+                Settlement::Dead(_) => {}
             }
+        }
+
+        #[test]
+        fn whatever_happens_a_message_is_refused_at_most_twice(
+            verdicts in prop::collection::vec(any_verdict(), 0..60),
+        ) {
+            let (mut refusals, mut simpler) = (0, 0);
+            let mut delivery = Some(delivery(0, 0));
+            for (second, verdict) in (0_i64..).zip(verdicts) {
+                let Some(waiting) = delivery else { break };
+                refusals += u32::from(verdict.outcome == Outcome::Refused);
+                let now = Moment(second * 1_000);
+                let settlement = waiting.follow(&verdict, now, Duration::from_secs(1), Duration::from_mins(1));
+                simpler += u32::from(settlement == Settlement::Simpler);
+                delivery = next(waiting, settlement);
+            }
+            prop_assert!(simpler <= 1 && refusals <= 2);
+            prop_assert!(refusals < 2 || delivery.is_none(), "the second refusal is the end");
         }
     }
 }

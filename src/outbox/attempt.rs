@@ -196,8 +196,8 @@ fn claim(
 ) -> rusqlite::Result<Option<Claim>> {
     let found = transaction
         .prepare_cached(
-            "SELECT d.id, d.event, d.urgent, d.mentions, d.accepted_at, d.failures, d.unclear,
-                    e.source, e.product, e.trigger, e.severity, e.raw
+            "SELECT d.id, d.event, d.urgent, d.mentions, d.accepted_at, d.failures, d.unclear, d.simplest,
+                    d.template, e.source, e.product, e.trigger, e.severity, e.raw
              FROM deliveries d JOIN events e ON e.id = d.event
              WHERE d.destination = ?1 AND d.state = 'waiting' AND (d.due_at <= ?2 OR d.due_at > ?3)
              ORDER BY d.urgent DESC, d.id LIMIT 1",
@@ -225,16 +225,18 @@ fn read_delivery(row: &Row<'_>, destination: &DestinationName) -> rusqlite::Resu
         accepted_at: Moment(row.get(4)?),
         failures: row.get(5)?,
         unclear: row.get(6)?,
+        simplest: row.get(7)?,
+        template: row.get(8)?,
     })
 }
 
 fn read_event(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
     Ok(StoredEvent {
-        source: row.get(7)?,
-        product: row.get(8)?,
-        trigger: row.get(9)?,
-        severity: row.get(10)?,
-        raw: row.get(11)?,
+        source: row.get(9)?,
+        product: row.get(10)?,
+        trigger: row.get(11)?,
+        severity: row.get(12)?,
+        raw: row.get(13)?,
     })
 }
 
@@ -277,6 +279,9 @@ fn write_settlement(
                 "UPDATE deliveries SET due_at = ?2, failures = ?3, unclear = ?4, words = ?5 WHERE id = ?1",
             )?
             .execute(params![delivery.0, at.0, failures, unclear, verdict.words])?,
+        Settlement::Simpler => transaction
+            .prepare_cached("UPDATE deliveries SET due_at = ?2, simplest = 1, words = ?3 WHERE id = ?1")?
+            .execute(params![delivery.0, now.0, verdict.words])?,
         Settlement::Dead(reason) => transaction
             .prepare_cached(
                 "UPDATE deliveries SET state = 'dead', settled_at = ?2, reason = ?3, words = ?4 WHERE id = ?1",

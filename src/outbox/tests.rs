@@ -154,6 +154,71 @@ async fn a_failure_waits_for_its_moment_and_a_refusal_is_a_dead_letter() {
 }
 
 #[tokio::test]
+async fn a_message_refused_in_full_is_due_at_once_in_its_simplest_form_and_stays_simple() {
+    let story = Story::begin().await;
+    story.accept(event("a"), false).await;
+    story.accept(event("b"), false).await;
+    let claim = story.claim().await.unwrap();
+    assert!(!claim.delivery.simplest);
+    let at = story.clock.now();
+    story.settle(&claim, Outcome::Unclear, Settlement::Again { at, failures: 2, unclear: 1 }).await;
+    let claim = story.claim().await.unwrap();
+    story.settle(&claim, Outcome::Refused, Settlement::Simpler).await;
+    let story = story.restart().await;
+    assert_eq!(story.outbox.next(&team()).await.unwrap(), Next::Due { urgent: false });
+    let second = story.claim().await.unwrap().delivery;
+    assert_eq!((second.id, second.simplest), (claim.delivery.id, true));
+    assert_eq!((second.failures, second.unclear), (2, 1), "nothing was counted");
+    assert_eq!(story.query::<String>("SELECT state || words FROM deliveries WHERE id = 1"), "waitingwords");
+    // Cut off by the end of the process, it is repeated in the same form.
+    let story = story.restart().await;
+    let now = story.clock.now();
+    story.outbox.close_interrupted(move |_| Some(now)).await.unwrap();
+    let third = story.claim().await.unwrap().delivery;
+    assert_eq!((third.id, third.simplest, third.unclear), (claim.delivery.id, true, 2));
+}
+
+/// The moment at which the stored file of the first version was made.
+const V1: Moment = Moment(1_795_298_029_567);
+
+#[tokio::test]
+async fn a_store_of_the_first_version_is_brought_up_to_date_with_all_that_it_owes() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bugle.db"), include_bytes!("../../tests/fixtures/store/v1.db"))
+        .unwrap();
+    let story = Story::begin_in(folder, Clock::by_hand(V1.plus(Duration::from_mins(1)))).await;
+    assert_eq!(story.query::<i64>("SELECT max(version) FROM refinery_schema_history"), 2);
+    let story = story.restart().await;
+    let mut owed = Vec::new();
+    for destination in ["slack", "discord"] {
+        let destination = DestinationName::new(destination).unwrap();
+        while let Some(claim) = story.outbox.claim(&destination, "pace").await.unwrap() {
+            let event = claim.stored.read();
+            assert_eq!(
+                (claim.delivery.mentions.as_slice(), claim.delivery.simplest),
+                (&["here".to_owned()][..], false)
+            );
+            owed.push(format!("{destination} {} {} {}", event.trigger, event.title, claim.delivery.failures));
+            story.settle(&claim, Outcome::Delivered, Settlement::Delivered).await;
+        }
+    }
+    assert_eq!(
+        owed,
+        [
+            "slack firstException Payments::GatewayTimeout 1",
+            "slack feedback Paying takes forever 0",
+            "discord firstException Payments::GatewayTimeout 2",
+            "discord feedback Paying takes forever 0",
+        ]
+    );
+    assert_eq!(
+        story.query::<i64>("SELECT count(*) FROM attempts"),
+        7,
+        "three of the first version's, four of now"
+    );
+}
+
+#[tokio::test]
 async fn an_attempt_found_open_is_repeated_and_known_to_be_one() {
     let mut story = Story::begin().await;
     story.accept(event("a"), false).await;

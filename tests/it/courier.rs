@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bugle::pretend::{Answer, Behaviour};
+use bugle::pretend::{Answer, Behaviour, Pretend};
 use serde_json::json;
 
 use crate::bugle::{PATIENCE, Place, bugsnag, shown, visible, wait_shown};
@@ -86,16 +86,105 @@ async fn unclear_results_are_repeated_marked_and_at_last_given_up() {
 }
 
 #[tokio::test]
-async fn a_refused_message_is_a_dead_letter_with_the_platforms_words_and_blocks_nobody() {
+async fn a_message_refused_for_what_it_says_is_a_dead_letter_with_the_platforms_words_and_blocks_nobody() {
     let place = Place::with("", TO_SLACK);
-    place.slack.script([Behaviour::Answer(Answer::text(400, "invalid_payload"))]);
+    place.slack.script([Behaviour::Answer(Answer::text(400, "user_not_found"))]);
     let bugle = place.serve();
     bugle.accept("backend", bugsnag("one", json!({}))).await;
     bugle.accept("backend", bugsnag("two", json!({}))).await;
     wait_shown(&place.slack, 1).await;
     assert_eq!(order(&place), ["two"]);
     let dead = "SELECT reason || ' ' || words FROM deliveries WHERE state = 'dead'";
-    place.until(dead, "invalid_payload invalid_payload").await;
+    place.until(dead, "misconfigured user_not_found").await;
+}
+
+/// For each platform an answer that refuses the form of a message, and its words as they are kept.
+fn refusals(place: &Place) -> [(&Pretend, Answer, &'static str); 3] {
+    let form = json!({"code": 50035, "message": "Invalid Form Body", "errors": {
+        "embeds": {"0": {"title": {"_errors": [{"code": "X", "message": "No."}]}}}}});
+    let size = json!({"error": {"code": "RequestEntityTooLarge", "message": "Too much."}});
+    [
+        (&place.slack, Answer::text(400, "invalid_blocks"), "invalid_payload invalid_blocks"),
+        (&place.teams, Answer::json(413, &size), "too_long RequestEntityTooLarge Too much."),
+        (
+            &place.discord,
+            Answer::json(400, &form),
+            "invalid_payload 50035 Invalid Form Body (embeds.0.title: No.)",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_message_whose_form_is_refused_arrives_in_its_simplest() {
+    let place = Place::with(
+        "",
+        "[[rules]]\nname = \"r\"\nsend_to = [\"slack\", \"teams\", \"discord\"]\nmention = [\"ann\"]\n",
+    );
+    for (chat, answer, _) in refusals(&place) {
+        chat.script([Behaviour::Answer(answer)]);
+    }
+    let bugle = place.serve();
+    let id = bugle.accept("backend", bugsnag("one", json!({}))).await.remove(0);
+    for (chat, _, words) in refusals(&place) {
+        let (name, message) = (chat.product().as_str(), wait_shown(chat, 1).await.remove(0));
+        let seen = visible(message.json.as_ref().unwrap());
+        for part in
+            ["Timeout", "message of one", &format!("#{id}"), "shortened: the full message was refused"]
+        {
+            assert!(seen.contains(part), "{name}: {part} is not in {seen}");
+        }
+        assert!(!seen.contains("Severity") && !seen.contains("may be a repeat"), "{name}: {seen}");
+        assert_eq!(message.pings.len(), 1, "{name}: {:?}", message.pings);
+        let delivery = format!("FROM deliveries WHERE destination = '{name}'");
+        place.until(&format!("SELECT state || failures || unclear {delivery}"), "delivered00").await;
+        let attempts = format!(
+            "SELECT group_concat(outcome || ' ' || reason || ' ' || words, '; ') FROM
+             (SELECT * FROM attempts WHERE delivery IN (SELECT id {delivery}) AND reason <> 'ok' ORDER BY id)"
+        );
+        place.until(&attempts, &format!("refused {words}")).await;
+    }
+    place.until("SELECT count(*) FROM attempts", "6").await;
+    let log = bugle.log();
+    let told: Vec<&str> =
+        log.lines().filter(|line| line.contains("once more in its simplest form")).collect();
+    assert_eq!(told.len(), 3, "{told:#?}");
+    assert!(
+        told.iter().all(|line| line.contains("\"WARN\"")) && told.concat().contains("\"invalid_blocks\"")
+    );
+}
+
+#[tokio::test]
+async fn a_message_refused_in_its_simplest_form_as_well_is_a_dead_letter_and_blocks_nobody() {
+    let place = Place::new();
+    for (chat, answer, _) in refusals(&place) {
+        chat.script([Behaviour::Answer(answer.clone()), Behaviour::Answer(answer)]);
+    }
+    let bugle = place.serve();
+    bugle.accept("backend", bugsnag("one", json!({}))).await;
+    bugle.accept("backend", bugsnag("two", json!({}))).await;
+    for (chat, _, words) in refusals(&place) {
+        let name = chat.product().as_str();
+        let message = wait_shown(chat, 1).await.remove(0);
+        assert!(visible(message.json.as_ref().unwrap()).contains("message of two"), "{name}");
+        assert_eq!(chat.count(), 3, "{name}: in full, in its simplest form, and the next message");
+        let dead = format!(
+            "SELECT reason || ' ' || words FROM deliveries WHERE state = 'dead' AND destination = '{name}'"
+        );
+        place.until(&dead, words).await;
+    }
+}
+
+#[tokio::test]
+async fn the_second_try_keeps_the_pace() {
+    let place = Place::with("", TO_SLACK);
+    let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
+    place.write("config.toml", &config.replace("rate = \"50/s\"", "rate = \"1/s\""));
+    place.slack.script([Behaviour::Answer(Answer::text(400, "msg_too_long"))]);
+    let bugle = place.serve();
+    bugle.accept("backend", bugsnag("one", json!({}))).await;
+    wait_shown(&place.slack, 1).await;
+    let received = place.slack.received();
+    assert!(received[1].at - received[0].at >= Duration::from_millis(950));
 }
 
 #[tokio::test]
@@ -119,7 +208,7 @@ async fn a_gone_destination_keeps_its_queue_until_its_address_changes() {
     assert_eq!(place.slack.count(), 1, "not after a restart either");
     same.kill().await;
 
-    place.slack = bugle::pretend::Pretend::start(bugle::pretend::Product::Slack).unwrap();
+    place.slack = Pretend::start(bugle::pretend::Product::Slack).unwrap();
     place.write("slack.url", &place.slack.url());
     place.configure("", TO_SLACK);
     let _bugle = place.serve();

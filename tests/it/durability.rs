@@ -1,5 +1,7 @@
 //! Never lost: killed, locked out, started again.
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use bugle::pretend::{Answer, Behaviour, Pretend};
@@ -48,6 +50,52 @@ async fn an_attempt_cut_off_by_a_kill_is_repeated_and_says_so() {
     assert!(visible(messages[0].json.as_ref().unwrap()).contains("may be a repeat"));
     let attempts = "SELECT group_concat(outcome || ':' || reason) FROM attempts";
     place.until(attempts, "unclear:interrupted,delivered:ok").await;
+}
+
+#[tokio::test]
+async fn killed_between_the_refusal_and_the_simplest_form_it_goes_on_in_the_simplest_form() {
+    let place = Place::with("", "[[rules]]\nname = \"r\"\nsend_to = \"slack\"\n");
+    let config = fs::read_to_string(place.path("config.toml")).unwrap();
+    // At this pace the second try is three seconds away: time enough to be killed in.
+    place.write("config.toml", &config.replace("rate = \"50/s\"", "rate = \"20/min\""));
+    place.slack.script([Behaviour::Answer(Answer::text(400, "invalid_blocks"))]);
+    let bugle = place.serve();
+    bugle.accept("backend", bugsnag("one", json!({}))).await;
+    place.until("SELECT state || simplest FROM deliveries", "waiting1").await;
+    bugle.kill().await;
+    assert_eq!(place.slack.count(), 1, "killed before the second try");
+    let _bugle = place.serve();
+    let messages = wait_shown(&place.slack, 1).await;
+    let seen = visible(messages[0].json.as_ref().unwrap());
+    assert!(seen.contains("shortened: the full message was refused"), "{seen}");
+    assert!(!seen.contains("may be a repeat"), "{seen}");
+    let attempts = "SELECT group_concat(outcome || ':' || words) FROM attempts";
+    place.until(attempts, "refused:invalid_blocks,delivered:ok").await;
+}
+
+#[tokio::test]
+async fn a_store_of_the_first_version_is_served_on() {
+    let place = Place::new();
+    let config = fs::read_to_string(place.path("config.toml")).unwrap();
+    // However old the file is by now, nothing in it is too old to be kept.
+    place.write("config.toml", &config.replace("bugle.db\"", "bugle.db\"\nkeep = \"36500d\""));
+    fs::copy(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/store/v1.db"),
+        place.path("bugle.db"),
+    )
+    .unwrap();
+    let bugle = place.serve();
+    for chat in [&place.slack, &place.discord] {
+        let messages = wait_shown(chat, 2).await;
+        for (message, part) in messages.iter().zip(["Payments::GatewayTimeout", "Paying takes forever"]) {
+            assert!(visible(message.json.as_ref().unwrap()).contains(part), "{part} on {}", chat.product());
+            assert_eq!(message.pings.len(), 1, "{}", chat.product());
+        }
+    }
+    place.until("SELECT count(*) FROM deliveries WHERE state = 'delivered'", "4").await;
+    let raw: String = place.ask("SELECT raw FROM events WHERE product = 'bugsnag'");
+    let (_, receipt) = bugle.post("backend", raw).await;
+    assert_eq!(receipt["duplicates"].as_i64(), Some(1), "it still knows what it has accepted: {receipt}");
 }
 
 #[tokio::test]
