@@ -88,22 +88,25 @@ fn person(findings: &mut Findings<'_>, place: &Place, name: &str, written: raw::
     }
 }
 
-/// Anything but an id would be shown as text, and nobody would be called.
+/// Anything but an id would be shown as text, and nobody would be called. On servers that only take Slack's webhooks
+/// people have user names instead; whether one is mentioned in the wrong place, the rules are asked.
 fn slack_id(findings: &mut Findings<'_>, place: &Place, id: &str, kinds: &str) -> bool {
     let is_id = id.starts_with(|c| kinds.contains(c))
         && id.len() > 1
         && id.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    if !is_id {
+    let is_name = !id.is_empty()
+        && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
+    if !is_id && !is_name {
         let expected = match kinds {
-            "S" => "the id of a user group, such as S012AB3CD",
-            _ => "a member's id, such as U012AB3CD",
+            "S" => "the id of a user group, such as S012AB3CD, or its name where `blocks = false`",
+            _ => "a member's id, such as U012AB3CD, or the user name where `blocks = false`",
         };
         let finding = Finding::problem(&place.key("slack"), "this is no id of Slack's").expected(expected);
         findings.add(
             finding.help("Slack shows it in the profile, under \"Copy member ID\" or \"Copy group ID\""),
         );
     }
-    is_id
+    is_id || is_name
 }
 
 fn discord_id(findings: &mut Findings<'_>, place: &Place, id: &str) -> bool {

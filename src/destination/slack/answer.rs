@@ -55,6 +55,46 @@ pub(super) fn judge(reply: &Reply) -> Verdict {
     reply.verdict(outcome, reason, &word)
 }
 
+/// What Mattermost refuses with, by its `id`, and what both servers do by status.
+const COMPATIBLE_REFUSALS: &[Row] = &[
+    Row::code("web.incoming_webhook.parse.app_error", Refused, Reason::InvalidPayload),
+    Row::code("web.incoming_webhook.text.app_error", Refused, Reason::InvalidPayload),
+    Row::code("web.incoming_webhook.split_props_length.app_error", Refused, Reason::TooLong),
+    Row::code("web.incoming_webhook.invalid.app_error", Gone, Reason::WebhookGone),
+    Row::code("web.incoming_webhook.user.app_error", Gone, Reason::Misconfigured),
+    Row::code("web.incoming_webhook.channel.app_error", Gone, Reason::ChannelGone),
+    Row::code("web.incoming_webhook.channel_locked.app_error", Gone, Reason::Misconfigured),
+    Row::code("web.incoming_webhook.permissions.app_error", Gone, Reason::Misconfigured),
+    Row::status(401, Gone, Reason::WebhookGone),
+    Row::status(403, Gone, Reason::WebhookGone),
+    Row::status(404, Gone, Reason::WebhookGone),
+    Row::status(410, Gone, Reason::WebhookGone),
+    Row::status(413, Refused, Reason::TooLong),
+    Row::code("Invalid integration id or token provided.", Gone, Reason::WebhookGone),
+    // Their words for a body that they do not take are not documented: the simplest form is worth a try.
+    Row::status(400, Refused, Reason::InvalidPayload),
+    Row::status(422, Refused, Reason::InvalidPayload),
+];
+
+/// What an answer means that comes from a server which takes Slack's webhooks: Mattermost says `ok`, Rocket.Chat tells
+/// in JSON whether it has succeeded, and both explain a refusal in JSON of their own.
+pub(super) fn judge_compatible(reply: &Reply) -> Verdict {
+    let json = serde_json::from_str::<Value>(&reply.body).unwrap_or_default();
+    let text = |name: &str| json.get(name).and_then(Value::as_str);
+    let words = text("error").or_else(|| text("message")).unwrap_or(&reply.body).trim();
+    let success = json.get("success").and_then(Value::as_bool);
+    let (outcome, reason) = match (reply.class(), success) {
+        (Class::Taken, Some(true)) => (Outcome::Delivered, Reason::Ok),
+        (Class::Taken, Some(false)) => (Refused, Reason::OtherRefusal),
+        (Class::Taken, None) if reply.status == 200 && words == "ok" => (Outcome::Delivered, Reason::Ok),
+        (Class::Taken, None) => (Outcome::Unclear, Reason::UnreadableAnswer),
+        (Class::TooMany, _) => (Outcome::Wait(wait(reply)), Reason::RateLimited),
+        (Class::Refusal, _) => refusal(COMPATIBLE_REFUSALS, reply.status, text("id").unwrap_or(words)),
+        (Class::Settled(outcome, reason), _) => (outcome, reason),
+    };
+    reply.verdict(outcome, reason, words)
+}
+
 fn word(reply: &Reply) -> String {
     let json = serde_json::from_str::<Value>(&reply.body).ok();
     let error = json.as_ref().and_then(|json| json.get("error")).and_then(Value::as_str);
