@@ -54,6 +54,8 @@ pub struct Event {
     pub device: Device,
     /// The release that is announced.
     pub release: Release,
+    /// Whether the tracker only tries whether its call arrives: the ping of its test button.
+    pub test: bool,
     /// What a second arrival of the same event has in common with the first; none where that cannot be told.
     pub identity: Option<Identity>,
     /// The event's own element of the body, as it came.
@@ -83,6 +85,7 @@ impl Event {
             actor: Person::default(),
             device: Device::default(),
             release: Release::default(),
+            test: false,
             identity: None,
             raw: raw.to_owned(),
         }

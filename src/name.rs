@@ -1,4 +1,5 @@
-//! Names that had to be parsed: of sources, destinations and rules. Once one exists it needs no further check.
+//! Names that had to be parsed: of sources, destinations and rules. Once one exists it needs no further check. And of
+//! names that are wrong, the one that was probably meant.
 
 use std::fmt;
 use std::sync::Arc;
@@ -110,9 +111,36 @@ impl fmt::Display for RuleName {
     }
 }
 
+/// The candidate that `word` probably stands for: a slip or two away from it, or the same but for more letters.
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |text: &str| text.to_lowercase().replace(['-', '_', ' ', '.'], "");
+    let word = plain(word);
+    let slips = 1 + word.chars().count() / 4;
+    let near = candidates.into_iter().filter_map(|candidate| {
+        let other = plain(candidate);
+        let distance = strsim::damerau_levenshtein(&word, &other);
+        let extended =
+            word.len() >= 3 && other.len() >= 3 && (word.starts_with(&other) || other.starts_with(&word));
+        let near = distance <= slips && distance < other.chars().count();
+        (near || extended).then_some((distance, candidate))
+    });
+    near.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_finds_its_name_and_something_else_finds_none() {
+        let names = ["listen", "max_body", "public_url", "url"];
+        assert_eq!(nearest("lisen", names), Some("listen"));
+        assert_eq!(nearest("MaxBody", names), Some("max_body"));
+        assert_eq!(nearest("urll", names), Some("url"));
+        assert_eq!(nearest("public", names), Some("public_url"));
+        assert_eq!(nearest("colour", names), None);
+        assert_eq!(nearest("x", ["y"]), None);
+    }
 
     #[test]
     fn names_are_lower_case_and_have_no_double_underscore() {

@@ -1,146 +1,227 @@
-//! Templates: for now the small ones that stand in the configuration itself, such as the name of a forum thread.
+//! Templates: Handlebars files that turn an event into Markdown, or into a platform's own body.
 //!
-//! They are Handlebars, but of names alone: `{{app.name}} {{app.version}}`. A value is text wherever it lands, so
-//! there is nothing to escape.
+//! The way is: a template, rendered with the event's context, writes its own text with marked values in it
+//! (`render`); the values are taken out, and a placeholder is left for each (`value`); what remains is read as
+//! Markdown (`grammar`) or as JSON (`native`), which so never meets a character of a value. At load every template
+//! is bounded (`scan`, `library`) and every name in it checked (`check`, `scope`). No I/O, and no clock: whoever
+//! calls brings the files and the moment.
 
-use handlebars::template::{Template, TemplateElement};
+mod built_in;
+mod check;
+mod context;
+mod grammar;
+mod helper;
+mod inline;
+mod library;
+mod native;
+mod render;
+mod scan;
+mod schema;
+mod scope;
+mod value;
+mod written;
 
-use crate::event::Event;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-/// A template in one line, understood when the configuration is loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inline(Vec<Part>);
+use jiff::tz::TimeZone;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
-    Text(String),
-    /// A name, by its place in [`NAMES`].
-    Name(usize),
+use crate::clock::Moment;
+use crate::event::{Event, EventId};
+use crate::message::{Message, Text, plain, tone};
+use crate::text::is_blank;
+
+pub use helper::{Helper, helpers};
+pub use inline::{Inline, InlineError};
+pub use native::{Native, Part};
+pub use render::RenderError;
+pub use schema::field_names;
+pub use written::{TemplateFile, TemplateProblem};
+
+use context::{REPEAT, context};
+use helper::Form;
+use library::{Library, base_name, is_partial, load};
+
+/// All templates, ready to be rendered. Cloning it gives another handle on the same.
+#[derive(Debug, Clone)]
+pub struct TemplateSet(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    library: Library,
+    zone: TimeZone,
 }
 
-/// Why a text is not such a template.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InlineError {
-    /// It is not Handlebars.
-    #[error("the template is broken: {0}")]
-    Broken(String),
-    /// There is no such field.
-    #[error("the template names `{name}`, which is no field; did you mean `{nearest}`?")]
-    Unknown {
-        /// What is written.
-        name: String,
-        /// The nearest field.
-        nearest: &'static str,
-    },
-    /// It has more than names in it.
-    #[error("only names of fields in double braces can stand here, such as {{{{app.name}}}}")]
-    MoreThanNames,
+/// What belongs to one telling of an event and not to the event.
+#[derive(Debug, Clone, Copy)]
+pub struct Telling {
+    /// The event's number in the store.
+    pub id: EventId,
+    /// Whether the message may have been posted before.
+    pub repeat: bool,
+    /// When the message is written.
+    pub now: Moment,
 }
 
-type Read = fn(&Event) -> &str;
-
-/// The fields that are one line of text, by their names in templates.
-const NAMES: &[(&str, Read)] = &[
-    ("source.name", |e| e.source.as_str()),
-    ("source.type", |e| e.product),
-    ("trigger", |e| &e.trigger),
-    ("reason", |e| &e.reason),
-    ("severity", |e| e.severity.as_str()),
-    ("title", |e| &e.title),
-    ("status", |e| &e.status),
-    ("rate", |e| &e.rate),
-    ("app.name", |e| &e.app.name),
-    ("app.stage", |e| &e.app.stage),
-    ("app.version", |e| &e.app.version),
-    ("app.build", |e| &e.app.build),
-    ("error.class", |e| &e.error.class),
-    ("error.context", |e| &e.error.context),
-    ("error.id", |e| &e.error.id),
-    ("event.id", |e| &e.id),
-    ("state.change", |e| &e.state.change),
-    ("actor.name", |e| &e.actor.name),
-    ("device.name", |e| &e.device.name),
-    ("device.os", |e| &e.device.os),
-    ("device.os_version", |e| &e.device.os_version),
-    ("device.language", |e| &e.device.language),
-    ("release.version", |e| &e.release.version),
-];
-
-impl Inline {
-    /// Understands `text`, every name in it.
-    pub fn parse(text: &str) -> Result<Self, InlineError> {
-        let template =
-            Template::compile(text).map_err(|error| InlineError::Broken(error.reason().to_string()))?;
-        template.elements.iter().map(part).collect::<Result<_, _>>().map(Self)
+impl TemplateSet {
+    /// The built-in templates and `files`, each of which replaces the built-in one of the same name. Times are shown
+    /// in `zone`. What is wrong comes along; a template with a problem is not in the set.
+    pub fn new(files: Vec<TemplateFile>, zone: TimeZone) -> (Self, Vec<TemplateProblem>) {
+        let (library, problems) = load(built_in::files(), files, &zone);
+        (Self(Arc::new(Inner { library, zone })), problems)
     }
 
-    /// The text for `event`, with its fields in place of their names.
-    pub fn render(&self, event: &Event) -> String {
-        let value = |part: &Part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Name(place) => {
-                NAMES.get(*place).map(|(_, read)| read(event).to_owned()).unwrap_or_default()
-            }
-        };
-        self.0.iter().map(value).collect()
+    /// The built-in templates alone.
+    pub fn built_in(zone: TimeZone) -> Self {
+        Self::new(Vec::new(), zone).0
     }
-}
 
-fn part(element: &TemplateElement) -> Result<Part, InlineError> {
-    match element {
-        TemplateElement::RawString(text) => Ok(Part::Text(text.clone())),
-        TemplateElement::Expression(expression)
-            if expression.params.is_empty() && expression.hash.is_empty() =>
-        {
-            expression.name.as_name().ok_or(InlineError::MoreThanNames).and_then(name)
+    /// The names that a rule can ask for, in order.
+    pub fn names(&self) -> BTreeSet<&str> {
+        self.0.library.templates.keys().map(|name| base_name(name)).collect()
+    }
+
+    /// What is said of `event`: by the template `ask` that a rule asks for, else by that of its trigger, else by
+    /// `default`. This never fails: where a template does, the message goes out in the plain form, and says so.
+    pub fn render(&self, ask: Option<&str>, event: &Event, telling: &Telling) -> Message {
+        let Inner { library, zone } = &*self.0;
+        let missing = ask.filter(|ask| !self.names().contains(ask));
+        let mut notes: Vec<String> =
+            missing.into_iter().map(|ask| format!("the template `{ask}` does not exist any more")).collect();
+        let usable = |name: &&str| library.templates.contains_key(*name) && base_name(name) == *name;
+        let found = order(ask, event).find(usable);
+        if found.is_none() {
+            notes.push("there is no template that can be used".to_owned());
         }
-        _ => Err(InlineError::MoreThanNames),
+        let written = found.and_then(|name| match self.markdown(name, event, telling) {
+            Ok(message) => Some(message),
+            Err(error) => {
+                notes.push(format!("the template `{name}` failed: {error}"));
+                None
+            }
+        });
+        let mut message = written.unwrap_or_else(|| plain(event, telling.id, zone));
+        for words in notes {
+            message.note(words);
+        }
+        sign(&mut message.footer, telling, helper::late(&event.at, telling.now, zone));
+        message
+    }
+
+    /// The body that a native template for `product` makes, if the first of the templates that are looked up is one;
+    /// nothing if that is a Markdown template.
+    pub fn native(
+        &self,
+        product: &str,
+        ask: Option<&str>,
+        event: &Event,
+        telling: &Telling,
+    ) -> Option<Result<Native, RenderError>> {
+        let templates = &self.0.library.templates;
+        order(ask, event).find_map(|name| {
+            let native = format!("{name}.{product}.json");
+            if templates.contains_key(&native) {
+                return Some(Some(self.json(&native, event, telling)));
+            }
+            templates.contains_key(name).then_some(None)
+        })?
+    }
+
+    /// Renders every template with each of `events`; what fails is a problem.
+    pub fn try_with(&self, events: &[Event]) -> Vec<TemplateProblem> {
+        let telling = Telling { id: EventId(1), repeat: false, now: Moment(0) };
+        let mut problems = Vec::new();
+        for name in self.0.library.templates.keys() {
+            let mut has_json = true;
+            for event in events {
+                let tried = if base_name(name) == name {
+                    self.markdown(name, event, &telling).map(drop)
+                } else {
+                    self.json(name, event, &telling).map(drop)
+                };
+                // Broken JSON is so for most events; each would only say it again.
+                let error = tried.err().filter(|error| has_json || !error.is_of_json());
+                has_json &= !error.as_ref().is_some_and(RenderError::is_of_json);
+                problems.extend(error.map(|error| self.problem(name, event, &error)));
+            }
+        }
+        problems.sort();
+        problems.dedup();
+        problems
+    }
+
+    fn markdown(&self, name: &str, event: &Event, telling: &Telling) -> Result<Message, RenderError> {
+        let Inner { library, zone } = &*self.0;
+        let uses = library.templates.get(name).copied().unwrap_or_default();
+        let context = context(event, telling, uses, Form::Markdown);
+        let parts = grammar::parts(&render::render(&library.markdown, name, context)?);
+        let title = if is_blank(&parts.title.to_string()) {
+            plain(event, telling.id, zone).title
+        } else {
+            parts.title
+        };
+        Ok(Message {
+            tone: tone(event),
+            title,
+            subtitle: parts.subtitle,
+            blocks: parts.blocks,
+            footer: parts.footer,
+            at: event.at.clone(),
+            thread: String::new(),
+        })
+    }
+
+    fn json(&self, name: &str, event: &Event, telling: &Telling) -> Result<Native, RenderError> {
+        let library = &self.0.library;
+        let uses = library.templates.get(name).copied().unwrap_or_default();
+        let context = context(event, telling, uses, Form::Json);
+        Native::read(render::render(&library.native, name, context)?)
+    }
+
+    fn problem(&self, name: &str, event: &Event, error: &RenderError) -> TemplateProblem {
+        let (file, line, message) = match error {
+            RenderError::Failed { file, line, reason } => (file.as_str(), line.unwrap_or(0), reason.clone()),
+            error => (name, 0, error.to_string()),
+        };
+        TemplateProblem {
+            file: format!("{file}.hbs"),
+            built_in: self.0.library.built_in.contains(file),
+            line,
+            column: usize::from(line > 0),
+            length: 0,
+            message: if error.is_of_json() {
+                message
+            } else {
+                format!("it fails for an event with the trigger `{}`: {message}", event.trigger)
+            },
+            help: None,
+            is_warning: false,
+        }
     }
 }
 
-fn name(written: &str) -> Result<Part, InlineError> {
-    if let Some(place) = NAMES.iter().position(|(name, _)| *name == written) {
-        return Ok(Part::Name(place));
+/// The names under which a template for `event` is looked up, in order.
+fn order<'a>(ask: Option<&'a str>, event: &'a Event) -> impl Iterator<Item = &'a str> {
+    let test = event.test.then_some("test");
+    let names = ask.into_iter().chain(test).chain([event.trigger.as_str(), "default"]);
+    names.filter(|name| !is_partial(name))
+}
+
+/// Puts the message's short id at the end of its footer, unless that shows it, and the words for one that is `late` and
+/// for one that may be a repeat.
+fn sign(footer: &mut Text, telling: &Telling, late: Option<String>) {
+    let id = format!("#{}", telling.id);
+    let text = footer.to_string();
+    // Elsewhere it may come from a value, and be anything's.
+    let shown = text.trim_end().ends_with(&id);
+    let repeat = telling.repeat.then(|| REPEAT.to_owned());
+    for part in [(!shown).then_some(id), late, repeat].into_iter().flatten() {
+        if !footer.is_empty() {
+            footer.push(" · ");
+        }
+        footer.push(part);
     }
-    let likeness = |name: &str| strsim::jaro_winkler(name, written);
-    let nearest = NAMES.iter().map(|(name, _)| *name).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    Err(InlineError::Unknown { name: written.to_owned(), nearest: nearest.unwrap_or_default() })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::name::SourceName;
-
-    fn event() -> Event {
-        let mut event = Event::blank(SourceName::new("backend").unwrap(), "bugsnag", "{}");
-        event.app.name = "Shop {{title}} <b> & \\".into();
-        event.app.version = "1.2".into();
-        event
-    }
-
-    #[test]
-    fn names_become_values_and_values_stay_text() {
-        let render = |text: &str| Inline::parse(text).unwrap().render(&event());
-        assert_eq!(render("crashes"), "crashes");
-        assert_eq!(render("{{app.name}}: {{ app.version }}{{app.stage}}"), "Shop {{title}} <b> & \\: 1.2");
-        assert_eq!(render("{{source.name}} by {{source.type}}"), "backend by bugsnag");
-    }
-
-    #[test]
-    fn what_is_no_name_is_refused_with_the_nearest() {
-        let refused = |text: &str| Inline::parse(text).unwrap_err();
-        assert_eq!(
-            refused("{{app.nam}}"),
-            InlineError::Unknown { name: "app.nam".into(), nearest: "app.name" }
-        );
-        for more in ["{{#if title}}x{{/if}}", "{{{title}}}", "{{upper title}}", "{{> part}}", "{{@index}}"] {
-            assert!(
-                matches!(refused(more), InlineError::MoreThanNames | InlineError::Unknown { .. }),
-                "{more}"
-            );
-        }
-        assert!(matches!(refused("{{app.name"), InlineError::Broken(_)));
-        assert!(refused("{{app.name}").to_string().starts_with("the template is broken: "));
-    }
-}
+mod tests;

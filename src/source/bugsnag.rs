@@ -213,6 +213,7 @@ fn event(source: &SourceName, body: &Body, raw: &str) -> Event {
         release: released(release),
         ..Event::blank(source.clone(), "bugsnag", raw)
     };
+    event.test = is_test_ping(&event);
     event.identity = identity(&event, body);
     event
 }
@@ -239,7 +240,7 @@ fn text(body: &Body) -> String {
 
 /// What makes a second arrival the same: the event's id, but of a comment or a release its own.
 fn identity(event: &Event, body: &Body) -> Option<Identity> {
-    if is_test_ping(event) {
+    if event.test {
         return None;
     }
     let id = match event.trigger.as_str() {

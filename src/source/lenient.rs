@@ -3,6 +3,8 @@
 //! Nothing here fails on valid JSON. Values are read from their raw text, so that a number keeps all of its digits, a
 //! lone surrogate in a text costs one character, and nesting of any depth is skipped without recursion.
 
+mod whole;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,6 +13,8 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+
+pub use whole::whole;
 
 /// A text, whatever scalar it was written as; empty for null, an object, an array.
 #[derive(Debug, Default, Clone)]

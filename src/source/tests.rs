@@ -146,7 +146,12 @@ fn an_identity_is_made_of_what_makes_the_event() {
     assert_eq!(bugsnag("comment", "1", ""), None);
     let test_ping =
         r#"{"trigger":{"type":"exception"},"error":{"id":"1","url":"http://a.example/x?i=wh&m=te"}}"#;
+    assert!(one("bugsnag", test_ping).test);
     assert_eq!(one("bugsnag", test_ping).identity, None);
+    let example = test_ping.replace("x?i=wh&m=te", "errors/example/events/example");
+    assert!(one("bugsnag", &example).test);
+    assert!(!one("bugsnag", &test_ping.replace("m=te", "m=ne")).test);
+    assert!(!one("bugsnag", r#"{"trigger":{"type":"exception"}}"#).test);
 
     let bugfender = |app: &str, id: &str| {
         one("bugfender", &format!(r#"{{"app":{{"name":"{app}"}},"id":{id}}}"#)).identity

@@ -1,0 +1,121 @@
+//! What a template sees of an event: every name of the schema, whether the tracker gave something or not.
+
+use serde_json::{Map, Value as Json};
+
+use super::Telling;
+use super::check::Uses;
+use super::helper::Form;
+use super::schema::{FIELDS, Field, Kind, as_number};
+use crate::event::Event;
+use crate::message::{Tone, tone};
+use crate::source::lenient::whole;
+
+/// What stands after the id of a message that may have been posted before.
+pub(super) const REPEAT: &str = "may be a repeat";
+
+/// The context of a rendering.
+pub(super) fn context(event: &Event, telling: &Telling, uses: Uses, form: Form) -> Json {
+    let mut context = group(FIELDS, event);
+    let mut tell = |name: &str, value: Json| context.insert(name.to_owned(), value);
+    tell("id", id(telling, form).into());
+    tell("now", telling.now.to_string().into());
+    tell("tone", tone_word(tone(event)).into());
+    tell("test", event.test.into());
+    tell("raw", if uses.raw { whole(&event.raw) } else { Json::Null });
+    Json::Object(context)
+}
+
+/// A native template has no footer that we could put the word about repeats into.
+fn id(telling: &Telling, form: Form) -> String {
+    match form {
+        Form::Json if telling.repeat => format!("#{} · {REPEAT}", telling.id),
+        Form::Json | Form::Markdown => format!("#{}", telling.id),
+    }
+}
+
+fn tone_word(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Error => "error",
+        Tone::Warning => "warning",
+        Tone::Info => "info",
+        Tone::Resolved => "resolved",
+        Tone::Other => "other",
+    }
+}
+
+fn group(fields: &[Field], event: &Event) -> Map<String, Json> {
+    let value = |field: &Field| match field.kind {
+        Kind::Text(read) => read(event).into(),
+        Kind::Number(read) => as_number(read(event)),
+        Kind::Flag(read) => match read(event) {
+            "true" => true.into(),
+            "false" => false.into(),
+            other => other.into(),
+        },
+        Kind::Group(fields) => Json::Object(group(fields, event)),
+        Kind::List(_, read) => read(event).into(),
+        Kind::Told | Kind::Element | Kind::Inner(_) | Kind::Raw => Json::Null,
+    };
+    fields.iter().map(|field| (field.name.to_owned(), value(field))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema::field_names;
+    use super::*;
+    use crate::clock::Moment;
+    use crate::event::{EventId, Frame};
+    use crate::name::SourceName;
+
+    fn telling(repeat: bool) -> Telling {
+        Telling { id: EventId(5), repeat, now: Moment(1_741_082_400_123) }
+    }
+
+    fn event() -> Event {
+        Event::blank(SourceName::new("backend").unwrap(), "bugsnag", r#"{"a":1,"project":{"apiKey":"s"}}"#)
+    }
+
+    #[test]
+    fn every_name_is_there_even_of_an_event_of_which_nothing_is_known() {
+        let context = context(&event(), &telling(false), Uses { raw: true, id: false }, Form::Markdown);
+        for name in field_names() {
+            let pointer = format!("/{}", name.replace('.', "/"));
+            let in_list = ["/error/stack/", "/error/causes/", "/error/breadcrumbs/"];
+            if !in_list.iter().any(|list| pointer.starts_with(list)) {
+                assert!(context.pointer(&pointer).is_some_and(|value| !value.is_null()), "{name}");
+            }
+        }
+        assert_eq!(context["raw"], serde_json::json!({ "a": 1, "project": {} }));
+        assert_eq!(context["id"], "#2227");
+        assert_eq!(context["now"], "2025-03-04T10:00:00.123Z");
+    }
+
+    #[test]
+    fn numbers_and_flags_are_what_they_are_and_lists_have_an_end() {
+        let mut event = event();
+        event.error.occurrences = "32".into();
+        event.error.handled = "false".into();
+        event.error.stack = vec![Frame { own: Some(true), ..Frame::default() }; 300];
+        event.test = true;
+        let context = context(&event, &telling(true), Uses::default(), Form::Json);
+        assert_eq!(context["error"]["occurrences"], 32);
+        assert_eq!(context["error"]["handled"], false);
+        assert_eq!(context["error"]["users"], "");
+        assert_eq!(context["error"]["stack"].as_array().unwrap().len(), 100);
+        assert_eq!(context["error"]["stack"][0]["own"], true);
+        assert_eq!(context["test"], true);
+        assert_eq!(context["raw"], Json::Null);
+        assert_eq!(context["id"], "#2227 · may be a repeat");
+    }
+
+    #[test]
+    fn a_comment_is_only_what_a_comment_says() {
+        let mut event = event();
+        event.text = "hello".into();
+        let text = |event: &Event| context(event, &telling(false), Uses::default(), Form::Markdown);
+        assert_eq!(text(&event)["comment"]["text"], "");
+        event.trigger = "comment".into();
+        assert_eq!(text(&event)["comment"]["text"], "hello");
+        assert_eq!(text(&event)["error"]["message"], "hello");
+    }
+}
