@@ -6,7 +6,11 @@
 pub mod client;
 mod discord;
 mod draft;
+mod layout;
+mod native;
+mod prose;
 mod reply;
+mod simplest;
 mod slack;
 mod teams;
 
@@ -25,9 +29,10 @@ use crate::delivery::Verdict;
 use crate::message::{Mention, Message};
 use crate::name::DestinationName;
 use crate::secret::Secret;
-use crate::template::Inline;
+use crate::template::{Inline, Native};
 
 pub use client::Client;
+pub use native::NativeError;
 pub use reply::Reply;
 
 /// What a chat product takes, and how it answers.
@@ -58,6 +63,24 @@ pub trait Platform: Debug + Send + Sync {
 
     /// The body of the request: the message with its mentions in the platform's form, every limit kept.
     fn compose(&self, message: &Message, mentions: &[Mention]) -> serde_json::Value;
+
+    /// The body of the request for a message that the platform has refused in full: in plain words what happened, where
+    /// to look, and which event it is, in the fewest parts the platform has; the mentions are still made.
+    fn compose_simplest(&self, message: &Message, mentions: &[Mention]) -> serde_json::Value;
+
+    /// Whether native templates for its product are meant for this destination.
+    fn takes_native(&self) -> bool {
+        true
+    }
+
+    /// The body of the request that a native template has made, its values filled in, with the mentions in the platform's
+    /// form. `thread` is what to call the thread that it opens, see [`Platform::thread_name`].
+    fn fill(
+        &self,
+        native: &Native,
+        mentions: &[Mention],
+        thread: &str,
+    ) -> Result<serde_json::Value, NativeError>;
 
     /// Whether the platform has a form for `mention`; for a warning at load.
     fn can_mention(&self, mention: &Mention) -> bool;

@@ -7,6 +7,10 @@
 
 mod answer;
 mod compose;
+mod markdown;
+mod native;
+mod ping;
+mod simplest;
 
 use std::time::Duration;
 
@@ -15,11 +19,11 @@ use serde_json::Value;
 use url::Url;
 
 use super::draft::set;
-use super::{Pace, Platform, Reply};
+use super::{NativeError, Pace, Platform, Reply};
 use crate::delivery::Verdict;
 use crate::message::{Mention, Message};
-use crate::template::{Inline, InlineError};
-use crate::text::{is_blank, one_line};
+use crate::template::{Inline, InlineError, Native};
+use crate::text::{is_blank, one_line, or_none};
 
 /// The longest name of a thread, in code points.
 const THREAD_NAME: usize = 100;
@@ -84,6 +88,16 @@ fn thread_name(written: &str) -> Result<Inline, OptionsError> {
     if fits { Ok(Inline::parse(&name)?) } else { Err(OptionsError::Name) }
 }
 
+impl Options {
+    /// `body` as it is posted to a forum, if that is where it goes.
+    fn in_thread(&self, mut body: Value, message: &Message) -> Value {
+        if let Some(Thread::Name(_)) = &self.thread {
+            set(&mut body, "thread_name", compose::thread_name(message, THREAD_NAME));
+        }
+        body
+    }
+}
+
 impl Platform for Options {
     fn product(&self) -> &'static str {
         "discord"
@@ -136,11 +150,24 @@ impl Platform for Options {
     }
 
     fn compose(&self, message: &Message, mentions: &[Mention]) -> Value {
-        let mut body = compose::body(message, mentions);
-        if let Some(Thread::Name(_)) = &self.thread {
-            set(&mut body, "thread_name", compose::thread_name(message, THREAD_NAME));
+        self.in_thread(compose::body(message, mentions), message)
+    }
+
+    fn compose_simplest(&self, message: &Message, mentions: &[Mention]) -> Value {
+        self.in_thread(simplest::body(message, mentions), message)
+    }
+
+    fn fill(&self, native: &Native, mentions: &[Mention], thread: &str) -> Result<Value, NativeError> {
+        let mut body = native::fill(native, mentions)?;
+        match &self.thread {
+            Some(Thread::Name(_)) if !body.contains_key("thread_name") => {
+                let name = compose::LITERAL.end(&one_line(thread), THREAD_NAME);
+                body.insert("thread_name".to_owned(), or_none(name).into());
+            }
+            Some(Thread::Id(_)) => drop(body.remove("thread_name")),
+            Some(Thread::Name(_)) | None => {}
         }
-        body
+        Ok(body.into())
     }
 
     fn can_mention(&self, mention: &Mention) -> bool {

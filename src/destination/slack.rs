@@ -1,13 +1,17 @@
-//! Slack: incoming webhooks of Slack and `GovSlack`.
+//! Slack: incoming webhooks of Slack and `GovSlack`, and of servers that take the same requests, see [`compatible`].
 //!
-//! A message is a line of `text` for notifications and one attachment with the coloured bar, whose blocks hold nothing
-//! but `plain_text` and `rich_text`: in those no character acts, so there is nothing to escape, and what people copy
-//! out of them is what the tracker sent. Mark-up exists in `text` and `fallback` alone.
+//! A message is a line of `text` for notifications, blocks with the mentions and the title, and one attachment with the
+//! coloured bar for the rest. Blocks hold nothing but `plain_text` and `rich_text`: in those no character acts, so there
+//! is nothing to escape, and what people copy out of them is what the tracker sent. Mark-up exists in `text`, in
+//! `fallback` and in the line of mentions alone.
 //!
 //! <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/>
 
 mod answer;
+mod compatible;
 mod compose;
+mod native;
+mod simplest;
 
 use std::time::Duration;
 
@@ -15,14 +19,25 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::{Pace, Platform, Reply};
+use super::{NativeError, Pace, Platform, Reply};
 use crate::delivery::Verdict;
 use crate::message::{Mention, Message};
+use crate::template::Native;
 
 /// What a Slack destination can be told in the configuration, beyond what all destinations can.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Options {}
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Options {
+    /// Whether the server knows Block Kit. Those that only take Slack's webhooks, such as Mattermost and Rocket.Chat,
+    /// do not.
+    blocks: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { blocks: true }
+    }
+}
 
 impl Platform for Options {
     fn product(&self) -> &'static str {
@@ -62,14 +77,31 @@ impl Platform for Options {
     }
 
     fn compose(&self, message: &Message, mentions: &[Mention]) -> Value {
-        compose::body(message, mentions)
+        if self.blocks { compose::body(message, mentions) } else { compatible::body(message, mentions) }
+    }
+
+    fn takes_native(&self) -> bool {
+        self.blocks
+    }
+
+    fn fill(&self, native: &Native, mentions: &[Mention], _thread: &str) -> Result<Value, NativeError> {
+        if self.blocks {
+            native::fill(native, mentions)
+        } else {
+            Err(NativeError::shape("blocks", "cannot be sent where `blocks = false`"))
+        }
+    }
+
+    fn compose_simplest(&self, message: &Message, mentions: &[Mention]) -> Value {
+        if self.blocks { simplest::body(message, mentions) } else { compatible::simplest(message, mentions) }
     }
 
     fn can_mention(&self, mention: &Mention) -> bool {
-        compose::mention(mention).is_some()
+        let form = if self.blocks { compose::mention(mention) } else { compatible::mention(mention) };
+        form.is_some()
     }
 
     fn judge(&self, reply: &Reply) -> Verdict {
-        answer::judge(reply)
+        if self.blocks { answer::judge(reply) } else { answer::judge_compatible(reply) }
     }
 }

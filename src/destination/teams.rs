@@ -8,6 +8,9 @@
 
 mod answer;
 mod compose;
+mod mention;
+mod native;
+mod simplest;
 
 use std::time::Duration;
 
@@ -15,9 +18,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::{Pace, Platform, Reply};
+use super::{NativeError, Pace, Platform, Reply};
 use crate::delivery::Verdict;
 use crate::message::{Mention, Message};
+use crate::template::Native;
 
 /// What a Teams destination can be told in the configuration, beyond what all destinations can.
 #[derive(Debug, Default, Deserialize)]
@@ -73,6 +77,14 @@ impl Platform for Options {
 
     fn compose(&self, message: &Message, mentions: &[Mention]) -> Value {
         compose::body(message, mentions)
+    }
+
+    fn compose_simplest(&self, message: &Message, mentions: &[Mention]) -> Value {
+        simplest::body(message, mentions)
+    }
+
+    fn fill(&self, native: &Native, mentions: &[Mention], _thread: &str) -> Result<Value, NativeError> {
+        native::fill(native, mentions)
     }
 
     fn can_mention(&self, mention: &Mention) -> bool {
