@@ -5,8 +5,14 @@
 
 mod addresses;
 mod answers;
+mod any;
 mod check;
+mod compatible;
+mod looks;
+mod losses;
 mod messages;
+mod simplest;
+mod templates;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +21,8 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::{PRODUCTS, Platform, platform};
-use crate::message::{Field, Group, Link, Mention, Message, Person, TeamsPerson, Tone};
+use crate::message::{Block, Group, Link, Mention, Message, Person, Span, TeamsPerson, Text, Tone};
+use any::any_message;
 use check::check;
 
 /// The platform of `product` with the options in `options`.
@@ -38,6 +45,23 @@ fn check_all(message: &Message, mentions: &[Mention]) {
             "{product}: the same message, the same body"
         );
     }
+}
+
+/// A message of a title and a paragraph.
+fn paragraph(text: &str) -> Message {
+    let blocks = vec![Block::Paragraph(Text::plain(text))];
+    Message { title: Text::plain("t"), blocks, ..Message::default() }
+}
+
+/// What people read in a body, without what only a notification shows.
+fn without_summary(product: &str, message: &Message) -> String {
+    let mut body = plain(product).compose(message, &[]);
+    for pointer in ["/text", "/attachments/0/fallback", "/attachments/0/content/fallbackText"] {
+        if let Some(text) = body.pointer_mut(pointer) {
+            *text = json!("s");
+        }
+    }
+    check::visible(product, &body)
 }
 
 /// All that people can read in a body of `product`, one text after another, escapes undone.
@@ -81,14 +105,29 @@ fn an_ordinary_message_is_taken_and_whole() {
     check_all(&message, &[]);
     for product in PRODUCTS {
         let visible = visible(product, &message);
-        let texts = [&message.lead, &message.title, &message.text, &message.footer].into_iter();
-        let fields = message.fields.iter().flat_map(|field| [&field.label, &field.value]);
-        for text in
-            texts.chain(fields).chain(&message.code).chain(message.links.iter().map(|link| &link.label))
-        {
-            assert!(visible.contains(text.as_str()), "{product}: {text:?} is not in {visible}");
+        for text in texts(&message) {
+            assert!(visible.contains(&text), "{product}: {text:?} is not in {visible}");
         }
     }
+}
+
+/// Every text of `message` that people are to read.
+fn texts(message: &Message) -> Vec<String> {
+    let mut texts = vec![message.title.to_string(), message.subtitle.to_string(), message.footer.to_string()];
+    for block in &message.blocks {
+        match block {
+            Block::Heading(text) | Block::Paragraph(text) | Block::Quote(text) => {
+                texts.push(text.to_string());
+            }
+            Block::List(list) => texts.extend(list.items.iter().map(Text::to_string)),
+            Block::Fields(fields) => {
+                texts.extend(fields.iter().flat_map(|f| [f.label.to_string(), f.value.to_string()]));
+            }
+            Block::Code(code) => texts.extend(code.lines().map(str::to_owned)),
+            Block::Links(links) => texts.extend(links.iter().map(|link| link.label.clone())),
+        }
+    }
+    texts
 }
 
 #[test]
@@ -134,15 +173,14 @@ fn a_huge_message_is_cut_within_all_limits_and_quickly() {
 
 #[test]
 fn code_lines_go_before_the_text() {
-    let message = Message {
-        text: "t".repeat(1_000),
-        code: (0..2_000).map(|n| format!("frame number {n}")).collect(),
-        ..messages::ordinary()
-    };
+    let text = "t".repeat(1_000);
+    let code: Vec<_> = (0..2_000).map(|n| format!("frame number {n}")).collect();
+    let blocks = vec![Block::Paragraph(Text::plain(text.clone())), Block::Code(code.join("\n"))];
+    let message = Message { blocks, ..messages::ordinary() };
     check_all(&message, &[]);
     for product in PRODUCTS {
         let visible = visible(product, &message);
-        assert!(visible.contains(&message.text), "{product}");
+        assert!(visible.contains(&text), "{product}");
         assert!(visible.contains("frame number 0\n") && visible.contains("lines left out …"), "{product}");
         assert!(!visible.contains("frame number 1999"), "{product}");
     }
@@ -153,16 +191,26 @@ const LIMITS: [usize; 14] = [60, 80, 200, 240, 250, 256, 300, 400, 600, 1_024, 2
 
 #[test]
 fn texts_around_every_limit_are_taken() {
+    let check_each = |message: &Message| {
+        for product in PRODUCTS {
+            check(product, &plain(product).compose(message, &[ann()]));
+        }
+    };
     for length in LIMITS.into_iter().flat_map(|limit| [limit - 1, limit, limit + 1]) {
         for piece in ["x", "😀", "*", "&", "\"", "{", "`", "a\n"] {
-            check_all(&messages::of_one_text(&piece.repeat(length / piece.chars().count())), &[]);
+            let text = piece.repeat(length / piece.chars().count());
+            check_each(&messages::of_one_plain_text(&text));
+            // In every look it is ten times as much.
+            if length < 1_000 && ["😀", "`"].contains(&piece) {
+                check_each(&messages::of_one_text(&text));
+            }
         }
     }
     for length in
         [5_999, 6_000, 6_001, 11_999, 12_000, 12_001, 17_999, 18_000, 18_001, 19_999, 20_000, 20_001]
     {
         for piece in ["x", "é", "\\", "\""] {
-            check_all(&Message { text: piece.repeat(length), ..messages::ordinary() }, &[ann()]);
+            check_each(&paragraph(&piece.repeat(length)));
         }
     }
 }
@@ -172,10 +220,8 @@ fn a_title_is_cut_at_its_end_and_only_over_the_limit() {
     for (product, limit) in [("slack", 300), ("teams", 600), ("discord", 256)] {
         for length in [limit - 1, limit, limit + 1] {
             let title = format!("Start{}", "x".repeat(length - 5));
-            let visible = visible(
-                product,
-                &Message { title: title.clone(), summary: "s".into(), ..Message::default() },
-            );
+            let message = Message { title: Text::plain(title.clone()), ..Message::default() };
+            let visible = without_summary(product, &message);
             assert_eq!(visible.contains(&title), length <= limit, "{product}: {length}");
             assert!(visible.contains("Startxxxx"), "{product}");
             assert_eq!(visible.contains("x…"), length > limit, "{product}: {length}");
@@ -189,8 +235,9 @@ fn hostile_text_is_text() {
         check_all(&messages::of_one_text(text), &[]);
         check_all(&messages::of_one_text(&format!("{text}\n{text} and more")), &[backend()]);
         // Whatever is done to disarm it, people read what was sent.
-        let message = Message { text: format!("a {text} z"), title: "t".into(), ..Message::default() };
-        let sent = crate::text::clean(&message.text);
+        let sent = format!("a {text} z");
+        let message = paragraph(&sent);
+        let sent = crate::text::clean(&sent);
         for product in PRODUCTS {
             let seen = visible(product, &message);
             assert!(seen.contains(&sent), "{product}: {sent:?} is not in {seen:?}");
@@ -214,8 +261,14 @@ fn only_the_wanted_are_mentioned() {
     assert_eq!(pinged("teams", &all), ["<at>Ann Lee</at>"]);
     assert_eq!(pinged("discord", &[backend()]), ["<@&987654321098765432>"]);
 
-    let text = plain("slack").compose(&messages::ordinary(), &all)["text"].as_str().unwrap().to_owned();
-    assert!(text.starts_with("<!here> <!channel> <@U012AB3CD> <!subteam^S012AB3CD> 🔴 Harbor API"), "{text}");
+    let slack = plain("slack").compose(&messages::ordinary(), &all);
+    assert_eq!(slack["blocks"][0]["text"]["text"], "<!here> <!channel> <@U012AB3CD> <!subteam^S012AB3CD>");
+    assert!(
+        slack["text"]
+            .as_str()
+            .unwrap()
+            .starts_with("🔴 NoMethodError in Harbor API · New error · production")
+    );
 }
 
 #[test]
@@ -250,6 +303,18 @@ fn a_crowd_is_mentioned_as_far_as_one_message_can() {
 }
 
 #[test]
+fn people_of_one_name_are_told_apart() {
+    let person = |id: &str, name: &str| {
+        let teams = Some(TeamsPerson { id: id.into(), name: name.into() });
+        Mention::Person(Person { name: id.into(), teams, ..Person::default() })
+    };
+    let names = ["Ann", "Ann (2)", "<Ann>", "Bo"];
+    let people: Vec<Mention> = (1..).zip(names).map(|(n, name)| person(&format!("p{n}@a.b"), name)).collect();
+    let pinged = check("teams", &plain("teams").compose(&messages::ordinary(), &people));
+    assert_eq!(pinged, ["<at>Ann</at>", "<at>Ann (2)</at>", "<at>Ann (3)</at>", "<at>Bo</at>"]);
+}
+
+#[test]
 fn who_cannot_be_mentioned_is_told_and_not_tried() {
     let nobody = Mention::Person(Person { name: "nobody".into(), ..Person::default() });
     let wrong = Mention::Person(Person {
@@ -278,10 +343,11 @@ fn discord_leaves_out_what_it_would_refuse_the_message_for() {
     };
     let ordinary = messages::ordinary();
     for undotted in ["http://bugsnag/errors/1", "http://localhost:3000/", "http://bugsnag./x"] {
-        let links = vec![Link { label: "There".into(), url: undotted.into() }];
-        let embed = embed(&Message { url: undotted.into(), links, ..ordinary.clone() });
+        let blocks = vec![Block::Links(vec![Link { label: "There".into(), url: undotted.into() }])];
+        let title = Text(vec![Span { text: "t".into(), url: undotted.into(), ..Span::default() }]);
+        let embed = embed(&Message { title, blocks, ..ordinary.clone() });
         assert_eq!(embed.get("url"), None);
-        assert!(!embed["description"].as_str().unwrap().contains(undotted));
+        assert!(!embed.to_string().contains(undotted));
     }
     for (at, written) in [
         ("2025-03-04T10:00:00Z", Some("2025-03-04T10:00:00.000000+00:00")),
@@ -293,39 +359,6 @@ fn discord_leaves_out_what_it_would_refuse_the_message_for() {
     ] {
         let embed = embed(&Message { at: at.into(), ..ordinary.clone() });
         assert_eq!(embed.get("timestamp").and_then(Value::as_str), written, "{at}");
-    }
-}
-
-fn any_line() -> impl Strategy<Value = String> {
-    prop_oneof![
-        4 => "\\PC{0,40}",
-        2 => any::<String>(),
-        1 => prop::sample::select(messages::HOSTILE).prop_map(str::to_owned),
-        1 => ("\\PC{1,4}", 0_usize..3_000).prop_map(|(piece, times)| piece.repeat(times)),
-    ]
-}
-
-fn any_url() -> impl Strategy<Value = String> {
-    prop_oneof![
-        any_line(),
-        any_line().prop_map(|rest| format!("https://example.com/{rest}")),
-        any_line().prop_map(|rest| format!("http://[::1]/?{rest}")),
-        any_line().prop_map(|host| format!("https://{host}/x")),
-    ]
-}
-
-prop_compose! {
-    fn any_message()(
-        (lead, title, text, footer, at, summary) in
-            (any_line(), any_line(), any_line(), any_line(), any_line(), any_line()),
-        url in any_url(),
-        fields in prop::collection::vec((any_line(), any_line()), 0..13),
-        code in prop::collection::vec(any_line(), 0..8),
-        links in prop::collection::vec((any_line(), any_url()), 0..5),
-    ) -> Message {
-        let fields = fields.into_iter().map(|(label, value)| Field { label, value }).collect();
-        let links = links.into_iter().map(|(label, url)| Link { label, url }).collect();
-        Message { tone: Tone::Error, lead, title, url, text, fields, code, links, footer, at, thread: String::new(), summary }
     }
 }
 

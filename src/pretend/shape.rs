@@ -88,6 +88,10 @@ impl<'a> Place<'a> {
         self.value.as_bool().ok_or_else(|| self.fault("is neither true nor false"))
     }
 
+    pub(super) fn whole(&self) -> Checked<u64> {
+        self.value.as_u64().ok_or_else(|| self.fault("is not a whole number"))
+    }
+
     /// Checks that no member but `known` is there.
     pub(super) fn only(&self, known: &[&str]) -> Checked {
         match self.object()?.keys().find(|key| !known.contains(&key.as_str())) {

@@ -133,7 +133,7 @@ fn a_discord_message_goes_to_the_thread_it_is_configured_for() {
     event.app.name = "@everyone\n".repeat(50);
     for (name, begins) in [
         (post.thread_name().unwrap().render(&event), "Crashes 👩‍👩‍👧 @everyone @everyone"),
-        (String::new(), "NoMethodError in orders/checkout#create"),
+        (String::new(), "🔴 NoMethodError in Harbor API"),
     ] {
         let body = post.compose(&Message { thread: name, ..super::messages::ordinary() }, &[]);
         let shown = body["thread_name"].as_str().unwrap();

@@ -3,7 +3,9 @@
 //! What a platform documents comes from `tests/fixtures/schemas`; the rest is written out here. Nothing in it shares
 //! code with what composes the bodies.
 
+pub(super) mod compatible;
 mod discord;
+pub(super) mod simplest;
 mod slack;
 mod teams;
 
@@ -31,6 +33,38 @@ pub(super) fn check(product: &str, body: &Value) -> Vec<String> {
         "discord" => discord::check(body),
         _ => panic!("no checker for {product}: a new platform needs one"),
     }
+}
+
+/// How a piece of text looks, and where it leads.
+#[expect(clippy::struct_excessive_bools, reason = "looks are independent of each other")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) bold: bool,
+    pub(super) italic: bool,
+    pub(super) struck: bool,
+    pub(super) code: bool,
+    pub(super) url: String,
+}
+
+/// A piece of text of one look, as people see it.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    pub(super) text: String,
+    pub(super) look: Look,
+}
+
+/// What people see below the title and the line under it, in the order of the body.
+pub(super) fn runs(product: &str, body: &Value) -> Vec<Run> {
+    match product {
+        "slack" => slack::runs(body),
+        "teams" => teams::runs(body),
+        "discord" => discord::runs(body),
+        _ => panic!("no checker for {product}: a new platform needs one"),
+    }
+}
+
+fn words(runs: &[Run]) -> String {
+    runs.iter().map(|run| run.text.as_str()).collect()
 }
 
 /// What people read, one text after another: escapes undone, invisible separators taken out.
@@ -73,10 +107,20 @@ fn only(value: &Value, names: &[&str]) {
 /// Panics unless something of `text` can be seen, none of it is a control character, and it is within `limit` as code
 /// points and as UTF-16 units.
 fn assert_text(text: &str, limit: usize) {
+    assert_seen(text);
+    assert_piece(text, limit);
+}
+
+fn assert_seen(text: &str) {
     assert!(
         text.chars().any(|c| !c.is_whitespace() && !matches!(c, '\u{200B}' | '\u{FEFF}' | '\u{3164}')),
         "blank: {text:?}"
     );
+}
+
+/// The same for a piece of text, which may be the blank between two others.
+fn assert_piece(text: &str, limit: usize) {
+    assert!(!text.is_empty());
     assert!(text.encode_utf16().count() <= limit, "over {limit}: {text}");
     let forbidden = |c: char| {
         (c.is_control() && c != '\n') || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')

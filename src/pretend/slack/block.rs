@@ -9,6 +9,10 @@ const TEXT_IN_ALL: usize = 13_000;
 /// The text of all `markdown` blocks together.
 const MARKDOWN_IN_ALL: usize = 12_000;
 
+/// How a piece of rich text can look.
+const LOOKS: [&str; 8] =
+    ["bold", "italic", "strike", "code", "underline", "highlight", "client_highlight", "unlink"];
+
 /// The blocks of one message so far, for what must be unique in it or is limited over all of it.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
@@ -196,8 +200,13 @@ impl Blocks {
             "rich_text_list" => {
                 part.only(&["type", "elements", "style", "indent", "offset", "border"])?;
                 part.need("style")?.word(&["bullet", "ordered"])?;
-                let items = elements.list(1..=usize::MAX)?;
-                return items.iter().try_for_each(|item| self.rich_part(item));
+                for key in ["indent", "offset", "border"] {
+                    part.at(key).map_or(Ok(0), |number| number.whole())?;
+                }
+                return elements.list(1..=usize::MAX)?.iter().try_for_each(|item| {
+                    item.need("type")?.word(&["rich_text_section"])?;
+                    self.rich_part(item)
+                });
             }
             kind => return Err(part.fault(format!("is of the unknown type {kind:?}"))),
         }
@@ -227,17 +236,8 @@ impl Blocks {
             kind => return Err(leaf.fault(format!("is of the unknown type {kind:?}"))),
         }
         let Some(style) = leaf.at("style") else { return Ok(()) };
-        style.only(&[
-            "bold",
-            "italic",
-            "strike",
-            "code",
-            "underline",
-            "highlight",
-            "client_highlight",
-            "unlink",
-        ])?;
-        Ok(())
+        style.only(&LOOKS)?;
+        LOOKS.iter().filter_map(|look| style.at(look)).try_for_each(|flag| flag.flag().map(|_| ()))
     }
 }
 

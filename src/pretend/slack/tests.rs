@@ -165,6 +165,39 @@ fn unknown_shapes_are_refused() {
 }
 
 #[test]
+fn rich_text_is_checked_in_all_its_parts() {
+    let leaf = json!({ "type": "text", "text": "x", "style": { "bold": true, "strike": true } });
+    let part = |kind: &str, leaf: &Value| json!({ "type": format!("rich_text_{kind}"), "elements": [leaf] });
+    let list = |more: Value| {
+        let mut list =
+            json!({ "type": "rich_text_list", "style": "ordered", "elements": [part("section", &leaf)] });
+        list.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        list
+    };
+    let answer = |part: Value| answer(&json!({ "blocks": [{ "type": "rich_text", "elements": [part] }] }));
+    for good in [
+        part("section", &leaf),
+        part("quote", &leaf),
+        part("preformatted", &leaf),
+        list(json!({ "offset": 6 })),
+    ] {
+        assert_eq!(answer(good.clone()), ok(), "{good}");
+    }
+    for bad in [
+        list(json!({ "offset": -1 })),
+        list(json!({ "style": "dotted" })),
+        list(json!({ "elements": [leaf] })),
+        list(json!({ "elements": [] })),
+        list(json!({ "elements": [part("quote", &leaf)] })),
+        part("quote", &json!({ "type": "text", "text": "x", "style": { "bold": "yes" } })),
+        part("quote", &json!({ "type": "text", "text": "x", "style": { "loud": true } })),
+        part("quote", &json!({ "type": "text", "text": "" })),
+    ] {
+        assert_eq!(answer(bad.clone()), refused("invalid_blocks"), "{bad}");
+    }
+}
+
+#[test]
 fn the_request_itself_is_checked_first() {
     let body = json!({ "text": "x" });
     let good = Request::post("/services/T1/B1/secret", "", &body);
@@ -184,6 +217,11 @@ fn the_request_itself_is_checked_first() {
 fn pings_are_found_wherever_slack_would_act_on_them() {
     let body = json!({
         "text": "<!here> &lt;!channel&gt; @everyone",
+        "blocks": [
+            { "type": "section", "text": { "type": "mrkdwn", "text": "<@U2> <!channel>", "verbatim": true } },
+            { "type": "rich_text", "elements": [{ "type": "rich_text_quote", "elements": [
+                { "type": "user", "user_id": "U3" }, { "type": "text", "text": "<@U4>" } ] }] },
+        ],
         "attachments": [{
             "fallback": "<!channel>",
             "title": "<@U1|ann>",
@@ -196,6 +234,7 @@ fn pings_are_found_wherever_slack_would_act_on_them() {
             ],
         }],
     });
-    assert_eq!(pings(&body), ["<!here>", "<@U1>", "<!subteam^S1>", "@channel", "<!here>"]);
+    let found = ["<!here>", "<@U1>", "<!subteam^S1>", "@channel", "<!here>", "<@U2>", "<!channel>", "<@U3>"];
+    assert_eq!(pings(&body), found);
     assert_eq!(pings(&json!({ "text": "@here", "link_names": true })), ["@here"]);
 }

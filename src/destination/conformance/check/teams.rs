@@ -1,11 +1,15 @@
 //! Microsoft's schema of the card, ours of the envelope, and what Teams shows of a card.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
 use serde_json::Value;
 
-use super::{array, assert_text, assert_url, assert_valid, limit, only, text, validator};
+use super::{
+    Look, Run, array, assert_piece, assert_seen, assert_text, assert_url, assert_valid, limit, only, text,
+    validator, words,
+};
 
 static ENVELOPE: LazyLock<Validator> = LazyLock::new(|| {
     validator(include_str!("../../../../tests/fixtures/schemas/teams-workflow-message.schema.json"))
@@ -46,6 +50,12 @@ fn check_mentions(msteams: &Value, items: &[Value]) -> Vec<String> {
         Some(_) => array(msteams, "entities").iter().map(|entity| text(entity, "text").to_owned()).collect(),
     };
     assert!(tags.len() <= limit("/teams/mentions"));
+    let distinct: HashSet<&String> = tags.iter().collect();
+    assert_eq!(distinct.len(), tags.len(), "a tag is one person: {tags:?}");
+    for entity in msteams.get("entities").and_then(Value::as_array).into_iter().flatten() {
+        only(entity, &["type", "text", "mentioned"]);
+        assert_eq!(entity["text"], format!("<at>{}</at>", text(&entity["mentioned"], "name")));
+    }
     // The only text with mark-up holds the tags and nothing else; an entity without its tag would break the card.
     let blocks: Vec<&str> =
         items.iter().filter(|i| i["type"] == "TextBlock").map(|block| text(block, "text")).collect();
@@ -62,7 +72,7 @@ fn check_element(element: &Value) {
         "TextBlock" => assert_eq!(element["wrap"], true),
         "Container" => array(element, "items").iter().for_each(check_element),
         "RichTextBlock" => {
-            assert!(!array(element, "inlines").is_empty());
+            assert_seen(&words(&runs_of(element)));
             array(element, "inlines").iter().for_each(check_run);
         }
         "ActionSet" => {
@@ -78,8 +88,22 @@ fn check_element(element: &Value) {
 
 fn check_run(run: &Value) {
     assert_eq!(text(run, "type"), "TextRun");
-    assert_text(text(run, "text"), BYTES);
+    assert_piece(text(run, "text"), BYTES);
     assert_no_function(text(run, "text"));
+    only(
+        run,
+        &[
+            "type",
+            "text",
+            "size",
+            "weight",
+            "italic",
+            "strikethrough",
+            "fontType",
+            "isSubtle",
+            "selectAction",
+        ],
+    );
     if let Some(action) = run.get("selectAction") {
         check_action(action);
     }
@@ -109,6 +133,32 @@ fn assert_inert(text: &str) {
     }
 }
 
+/// What people see below the coloured head.
+pub(super) fn runs(body: &Value) -> Vec<Run> {
+    let items = array(&body["attachments"][0]["content"], "body");
+    let head = items.iter().position(|item| item.get("bleed").is_some()).expect("a head");
+    items[head + 1..].iter().flat_map(runs_of).collect()
+}
+
+fn runs_of(element: &Value) -> Vec<Run> {
+    let inner = ["items", "inlines", "actions"].iter().find_map(|name| element.get(name)?.as_array());
+    if let Some(inner) = inner {
+        return inner.iter().flat_map(runs_of).collect();
+    }
+    let is = |name: &str, value: &str| element.get(name).is_some_and(|is| is == value);
+    let flag = |name: &str| element.get(name).is_some_and(|is| is == true);
+    let url = element.get("url").or(element.pointer("/selectAction/url")).and_then(Value::as_str);
+    let look = Look {
+        bold: is("weight", "Bolder"),
+        italic: flag("italic"),
+        struck: flag("strikethrough"),
+        code: is("fontType", "Monospace"),
+        url: url.unwrap_or_default().to_owned(),
+    };
+    let words = element.get("text").or(element.get("title")).and_then(Value::as_str).unwrap();
+    vec![Run { text: words.to_owned(), look }]
+}
+
 pub(super) fn visible(body: &Value) -> Vec<String> {
     let mut texts = Vec::new();
     collect(&body["attachments"][0]["content"]["body"], &mut texts);
@@ -120,11 +170,9 @@ fn collect(element: &Value, texts: &mut Vec<String>) {
         for element in elements {
             collect(element, texts);
         }
-    } else if let Some(inlines) = element.get("inlines").and_then(Value::as_array) {
-        texts.push(inlines.iter().map(|run| text(run, "text")).collect());
     } else if let Some(inner) = element.get("items").or_else(|| element.get("actions")) {
         collect(inner, texts);
-    } else if let Some(words) = element.get("title").or_else(|| element.get("text")) {
-        texts.push(words.as_str().unwrap().to_owned());
+    } else {
+        texts.push(words(&runs_of(element)));
     }
 }
