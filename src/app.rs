@@ -52,7 +52,7 @@ impl App {
             outbox: outbox.clone(),
             client: Client::new(clock.clone())?,
             people: Arc::new(settings.people.clone()),
-            time_zone: settings.templates.time_zone.clone(),
+            templates: settings.templates.set.clone(),
             clock,
         };
         hire(&office, &settings.destinations, &lifecycle).await?;

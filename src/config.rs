@@ -32,9 +32,9 @@ use crate::name::DestinationName;
 use crate::rule::RuleSet;
 use crate::secret::Secret;
 use crate::source::Source;
+use crate::template::{TemplateFile, TemplateSet};
 
 pub use environment::Environment;
-pub(crate) use names::nearest;
 pub use problem::{Problem, ProblemSeverity, Problems};
 
 /// Where the configuration is looked for if nobody says where it is.
@@ -91,6 +91,20 @@ pub fn load_store(path: &Path, environment: &Environment) -> Result<Store, Probl
         check::store::store(&mut findings, &folder_of(path), &place, written.unwrap_or_default())
     });
     finish(findings, store).map(|(store, _)| store)
+}
+
+/// What is in a template's file, or what is wrong with it as a file.
+pub fn read_template(path: &Path) -> Result<String, String> {
+    check::templates::text(path)
+}
+
+/// All templates with `files` of `folder` among them, tried on events of every kind, and everything wrong with them.
+pub fn try_templates(
+    files: &[TemplateFile],
+    folder: Option<&Path>,
+    time_zone: &jiff::tz::TimeZone,
+) -> (TemplateSet, Vec<Problem>) {
+    check::templates::tried(files, folder, time_zone)
 }
 
 /// Every key that a configuration can have, in all of its tables, with those of the products' own options.
@@ -214,10 +228,14 @@ pub struct Store {
 /// Templates and how times are shown.
 #[derive(Debug, Clone)]
 pub struct Templates {
-    /// Overrides of the built-in templates.
+    /// Where the files lie that replace built-in ones.
     pub folder: Option<PathBuf>,
+    /// What is in it.
+    pub files: Vec<TemplateFile>,
     /// The zone in which times are shown.
     pub time_zone: jiff::tz::TimeZone,
+    /// All templates, ready to be rendered.
+    pub set: TemplateSet,
 }
 
 /// Whom rules can mention, by the name in the configuration.

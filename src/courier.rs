@@ -4,13 +4,13 @@
 //! courier that is dropped at any line loses nothing: what it had claimed counts as unclear at the next start.
 
 mod backoff;
+mod letter;
 mod throttle;
 mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -19,10 +19,12 @@ use crate::clock::{Clock, Moment};
 use crate::config::People;
 use crate::delivery::{Outcome, REPEATS, Reason, Settlement, Verdict};
 use crate::destination::{Client, Destination, Retry};
-use crate::message::{Mention, plain};
+use crate::message::Mention;
 use crate::name::DestinationName;
 use crate::outbox::{Claim, Next, Outbox, Standing, StoreError};
+use crate::template::{Telling, TemplateSet};
 
+pub use letter::Letter;
 pub use throttle::{Hold, Throttle};
 use trouble::Trouble;
 
@@ -47,8 +49,8 @@ pub struct Office {
     pub client: Client,
     /// Whom rules can mention.
     pub people: Arc<People>,
-    /// The zone in which times are shown.
-    pub time_zone: TimeZone,
+    /// What messages say.
+    pub templates: TemplateSet,
     /// The time.
     pub clock: Clock,
 }
@@ -181,15 +183,22 @@ impl Courier {
     /// of ours in it buries one delivery, not the courier.
     async fn compose(&self, claim: &Arc<Claim>) -> Option<Vec<u8>> {
         let (claim, mentions) = (Arc::clone(claim), self.mentions(claim));
-        let (platform, zone) = (Arc::clone(&self.destination.platform), self.office.time_zone.clone());
+        let (platform, templates) = (Arc::clone(&self.destination.platform), self.office.templates.clone());
+        let now = self.office.clock.now();
         let composing = tokio::task::spawn_blocking(move || {
-            let event = claim.stored.read();
-            let mut message = plain(&event, claim.delivery.event_id, &zone);
-            if claim.delivery.may_be_a_repeat() {
-                message.footer.push_str(" · may be a repeat");
-            }
-            message.thread = platform.thread_name().map(|name| name.render(&event)).unwrap_or_default();
-            serde_json::to_vec(&platform.compose(&message, &mentions))
+            let delivery = &claim.delivery;
+            let letter = Letter {
+                event: &claim.stored.read(),
+                template: delivery.template.as_deref(),
+                telling: Telling { id: delivery.event_id, repeat: delivery.may_be_a_repeat(), now },
+                mentions: &mentions,
+            };
+            let body = if delivery.simplest {
+                letter.simplest(&templates, &*platform)
+            } else {
+                letter.body(&templates, &*platform)
+            };
+            serde_json::to_vec(&body)
         });
         // A panic in it has been printed; it is an error here.
         composing.await.ok()?.ok()
@@ -270,7 +279,7 @@ pub fn repeat_interrupted(now: Moment, unclear: u32) -> Option<Moment> {
 fn until(settlement: Settlement, now: Moment) -> Duration {
     match settlement {
         Settlement::Again { at, .. } => at.since(now),
-        Settlement::Delivered | Settlement::Dead(_) => Duration::ZERO,
+        Settlement::Delivered | Settlement::Simpler | Settlement::Dead(_) => Duration::ZERO,
     }
 }
 
@@ -306,6 +315,9 @@ fn log(
     }
     match (settlement, verdict.outcome) {
         (Settlement::Delivered, _) => line!(info, "delivered"),
+        (Settlement::Simpler, _) => {
+            line!(warn, "the platform refuses the message; once more in its simplest form");
+        }
         (Settlement::Dead(_), _) => line!(error, "given up: this delivery is a dead letter now"),
         (_, Outcome::Gone) => line!(error, "the webhook is gone: deliveries wait for a mended address"),
         (_, Outcome::Wait(_) | Outcome::WaitEverywhere(_)) => line!(warn, "the platform asks to wait"),

@@ -8,9 +8,13 @@ mod bugfender;
 mod bugsnag;
 
 use serde_json::Value;
+use serde_json::value::to_raw_value;
 use uuid::Uuid;
 
 use crate::clock::Moment;
+use crate::event::Event;
+use crate::name::SourceName;
+use crate::source::{PRODUCTS, plain_tracker};
 
 /// The samples of a tracker, by trigger in the tracker's own word; none for an unknown tracker.
 ///
@@ -32,6 +36,36 @@ pub fn sample(product: &str, trigger: &str, now: Moment) -> Option<Value> {
     }
 }
 
+/// An event of every kind: of each trigger that has a sample, of one that is unknown, of one that could not be read, of a
+/// test message, and one of which nothing is known. To try templates with.
+pub fn events() -> Vec<Event> {
+    const THEN: Moment = Moment(1_790_000_000_000);
+    let mut events = Vec::new();
+    for product in PRODUCTS {
+        let Some((tracker, source)) = plain_tracker(product).zip(SourceName::new(product).ok()) else {
+            continue;
+        };
+        for trigger in triggers(product) {
+            let Some(body) = sample(product, trigger, THEN) else { continue };
+            let elements = if let Value::Array(elements) = body { elements } else { vec![body] };
+            let raw = elements.iter().filter_map(|element| to_raw_value(element).ok());
+            events.extend(raw.filter_map(|raw| tracker.read(&source, &raw, Some(trigger))));
+        }
+        let mut test = events.last().cloned();
+        if let Some(test) = &mut test {
+            test.test = true;
+        }
+        events.extend(test);
+        events.push(Event::unreadable(source.clone(), product, "{}"));
+        events.push(Event {
+            trigger: "somethingNew".to_owned(),
+            ..Event::blank(source.clone(), product, "{}")
+        });
+        events.push(Event::blank(source, product, "{}"));
+    }
+    events
+}
+
 /// A fresh id of `length` hexadecimal digits, at most 32.
 fn fresh_id(length: usize) -> String {
     let mut digits = Uuid::new_v4().simple().to_string();
@@ -42,7 +76,6 @@ fn fresh_id(length: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::PRODUCTS;
 
     const NOW: Moment = Moment(1_790_000_000_000);
 

@@ -45,7 +45,7 @@ pub(super) fn check(
     let rooms =
         destination::destinations(findings, vault, &top.key("destinations"), node.get("destinations"), &base);
     let company = people::people(findings, top, file.people, file.groups);
-    let (templates, template_names) = templates::templates(
+    let templates = templates::templates(
         findings,
         vault.folder(),
         &top.key("templates"),
@@ -55,6 +55,7 @@ pub(super) fn check(
     let written = rule::written(findings, top, node);
     let included = include::included(findings, vault.folder(), &top.key("include"), &include);
     let written: Vec<_> = written.into_iter().chain(included).collect();
+    let template_names: Vec<String> = templates.set.names().into_iter().map(str::to_owned).collect();
     let world =
         World { sources: &sources.names, rooms: &rooms, company: &company, templates: &template_names };
     let rules = rule::rules(findings, &written, &world);

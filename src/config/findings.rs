@@ -5,10 +5,11 @@ use std::path::Path;
 
 use super::document::{Document, Part, SyntaxError};
 use super::environment::Environment;
-use super::names::{any_of, nearest};
+use super::names::any_of;
 use super::place::Place;
 use super::problem::{Problem, ProblemSeverity};
 use super::unit::UnitError;
+use crate::name::nearest;
 
 /// What is wrong at a place, before it is known where that is.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The names that there are: the keys of a table, asked of its type, and the one that was probably meant.
+//! The names that there are: the keys of a table, asked of its type.
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
@@ -56,22 +56,6 @@ impl<'de> Deserializer<'de> for Ask {
     }
 }
 
-/// The candidate that `word` probably stands for: a slip or two away from it, or the same but for more letters.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let plain = |text: &str| text.to_lowercase().replace(['-', '_', ' ', '.'], "");
-    let word = plain(word);
-    let slips = 1 + word.chars().count() / 4;
-    let near = candidates.into_iter().filter_map(|candidate| {
-        let other = plain(candidate);
-        let distance = strsim::damerau_levenshtein(&word, &other);
-        let extended =
-            word.len() >= 3 && other.len() >= 3 && (word.starts_with(&other) || other.starts_with(&word));
-        let near = distance <= slips && distance < other.chars().count();
-        (near || extended).then_some((distance, candidate))
-    });
-    near.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
-}
-
 /// Names in a sentence: `a, b or c`; a long list is cut.
 pub(super) fn any_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 12;
@@ -87,17 +71,6 @@ pub(super) fn any_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_slip_finds_its_name_and_something_else_finds_none() {
-        let names = ["listen", "max_body", "public_url", "url"];
-        assert_eq!(nearest("lisen", names), Some("listen"));
-        assert_eq!(nearest("MaxBody", names), Some("max_body"));
-        assert_eq!(nearest("urll", names), Some("url"));
-        assert_eq!(nearest("public", names), Some("public_url"));
-        assert_eq!(nearest("colour", names), None);
-        assert_eq!(nearest("x", ["y"]), None);
-    }
 
     #[test]
     fn a_list_of_names_reads_as_a_sentence() {

@@ -55,6 +55,8 @@ const BROKEN: &[Case] = &[
     ("\"sqlite:bugle.db\"", "»\"postgres://db/bugle\"", "store.url", "PostgreSQL comes later"),
     ("\"sqlite:bugle.db\"", "»\"sqlite:\"", "store.url", "names no file"),
     ("slack   = \"U012AB3CD\"", "slack = »\"@ann\"", "people.ann.slack", "a member's id"),
+    ("slack   = \"U012AB3CD\"", "slack = »\"Ann Lee\"", "people.ann.slack", "or the user name"),
+    ("slack   = \"S012AB3CD\"", "slack = »\"\"", "groups.backend.slack", "or its name"),
     ("discord = \"123456789012345678\"", "discord = »\"ann#1234\"", "people.ann.discord", "17 to 20 digits"),
     ("id = \"ann@example.com\", ", "", "people.ann.teams.id", "`id` is missing"),
     // Names of things.
