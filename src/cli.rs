@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgGroup, Parser, Subcommand};
 
 /// Relays Bugsnag and Bugfender webhooks to Slack, Microsoft Teams and Discord.
 ///
@@ -35,6 +35,25 @@ pub enum Command {
         /// Leave secrets alone, for machines that do not have them
         #[arg(long)]
         without_secrets: bool,
+    },
+
+    /// Show what a webhook would cause: its rules and its messages. Nothing is sent, and no secret is needed
+    #[command(group(ArgGroup::new("shown").required(true).args(["payload", "all_samples"])))]
+    Preview {
+        /// The webhook's body as a file; `-` for standard input
+        payload: Option<PathBuf>,
+        /// The source that it would come through; can be left out if there is only one
+        #[arg(long, value_name = "NAME")]
+        source: Option<String>,
+        /// What the address says it is, as in ?type=crash
+        #[arg(long = "type", value_name = "TYPE")]
+        kind: Option<String>,
+        /// Write with this template, whatever the rules say
+        #[arg(long, value_name = "FILE")]
+        template: Option<PathBuf>,
+        /// Show a sample of every kind of event instead
+        #[arg(long)]
+        all_samples: bool,
     },
 
     /// Write a realistic webhook to standard output, for curl

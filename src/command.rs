@@ -1,7 +1,9 @@
 //! What the binary does for each command. Every command writes to a `Write` that it is given.
 
+mod card;
 pub mod check;
 pub mod demo;
+pub mod preview;
 pub mod sample;
 pub mod serve;
 
@@ -33,6 +35,17 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let colour = out.is_terminal();
             let code =
                 check::run(&mut out, cli.config.as_deref(), cli.json, without_secrets, colour, &environment)?;
+            Ok(ExitCode::from(code))
+        }
+        Command::Preview { payload, source, kind, template, all_samples: _ } => {
+            let asked = preview::Asked {
+                payload: payload.as_deref(),
+                source: source.as_deref(),
+                kind: kind.as_deref(),
+                template: template.as_deref(),
+            };
+            let manner = preview::Manner { json: cli.json, colour: out.is_terminal() };
+            let code = preview::run(&mut out, cli.config.as_deref(), asked, manner, &environment)?;
             Ok(ExitCode::from(code))
         }
         Command::Sample { source, trigger } => {

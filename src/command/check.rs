@@ -34,7 +34,8 @@ pub fn run(
     Ok(if settings.is_some() { 0 } else { EXIT_CONFIG })
 }
 
-fn write_json(out: &mut dyn Write, findings: &[Problem], ok: bool) -> io::Result<()> {
+/// Writes findings as JSON, and whether bugle can run with them.
+pub(super) fn write_json(out: &mut dyn Write, findings: &[Problem], ok: bool) -> io::Result<()> {
     let of = |severity| findings.iter().filter(|finding| finding.severity == severity).collect::<Vec<_>>();
     let report = serde_json::json!({
         "ok": ok,

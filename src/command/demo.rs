@@ -4,13 +4,7 @@
 //! and loaded like any other; samples come in through the front door; each card is drawn from the very body that a
 //! chat received.
 
-mod card;
-mod discord;
-mod json;
-mod markup;
-mod slack;
 mod stage;
-mod teams;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -18,16 +12,15 @@ use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context as _, Result, anyhow, bail};
-use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::app::App;
 use crate::clock::Clock;
+use crate::command::card::{Pen, card, heading};
 use crate::lifecycle::Signals;
-use crate::pretend::{Product, Received, post};
+use crate::pretend::{Received, post};
 use crate::sample::sample;
 
-use card::{Card, Pen, heading};
 use stage::{Room, Stage};
 
 /// How long a sample's messages may take.
@@ -157,7 +150,7 @@ fn show(
     pen.styled(out, Style::new().fg_color(Some(AnsiColor::BrightBlack.into())), &title)?;
     writeln!(out)?;
     match (&received.json, &received.answer) {
-        (Some(body), Some(_)) if received.is_shown() => pen.card(out, &read(room.product, body))?,
+        (Some(body), Some(_)) if received.is_shown() => pen.card(out, &card(room.product.as_str(), body))?,
         (_, Some(answer)) => {
             let words = format!("refused: {} {} ({})", answer.status, answer.body_text(), answer.why);
             pen.styled(out, Style::new().fg_color(Some(AnsiColor::Red.into())), &words)?;
@@ -166,14 +159,6 @@ fn show(
         (_, None) => writeln!(out, "left without an answer")?,
     }
     Ok(out.flush()?)
-}
-
-fn read(product: Product, body: &Value) -> Card {
-    match product {
-        Product::Slack => slack::card(body),
-        Product::Teams => teams::card(body),
-        Product::Discord => discord::card(body),
-    }
 }
 
 /// Lines to paste into another terminal.

@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::{Result, bail};
 
 use crate::clock::Clock;
-use crate::config::nearest;
+use crate::name::nearest;
 use crate::sample::{sample, triggers};
 use crate::source::PRODUCTS;
 

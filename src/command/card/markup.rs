@@ -2,7 +2,7 @@
 
 use anstyle::Effects;
 
-use super::card::{Line, Part, Run, push};
+use super::{Line, Part, Run, push};
 
 /// Slack's text and the text block of a card: mentions in angle brackets, and entities for what stands for itself.
 pub(super) fn with_mentions(text: &str) -> Vec<Line> {
@@ -37,14 +37,36 @@ fn mention<'a>(rest: &'a str, style: &Run) -> Option<(Run, &'a str)> {
     Some((style.with_text(format!("@{name}")).with(Effects::BOLD, true), after))
 }
 
-/// Discord's Markdown with code blocks in it, as parts of a card.
+/// Discord's Markdown with code blocks and quotes in it, as parts of a card.
 pub(super) fn parts(text: &str) -> Vec<Part> {
     let pieces = text.split("```").enumerate().filter(|(_, piece)| !piece.trim().is_empty());
     let part = |(index, piece): (usize, &str)| match index % 2 {
-        0 => Part::Text(markdown(piece.trim_matches('\n'))),
-        _ => Part::Code(without_language(piece).trim_matches('\n').lines().map(str::to_owned).collect()),
+        0 => prose(piece.trim_matches('\n')),
+        _ => {
+            vec![Part::Code(without_language(piece).trim_matches('\n').lines().map(str::to_owned).collect())]
+        }
     };
-    pieces.map(part).collect()
+    pieces.flat_map(part).collect()
+}
+
+fn prose(text: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for line in text.lines() {
+        match (line.strip_prefix("> "), parts.last_mut()) {
+            (Some(quoted), Some(Part::Quote(lines))) => lines.extend(markdown_line(quoted)),
+            (Some(quoted), _) => parts.push(Part::Quote(markdown_line(quoted))),
+            (None, Some(Part::Text(lines))) => lines.extend(markdown_line(line)),
+            (None, _) => parts.push(Part::Text(markdown_line(line))),
+        }
+    }
+    parts
+}
+
+fn markdown_line(line: &str) -> Vec<Line> {
+    match line.strip_prefix("- ") {
+        Some(item) => vec![[vec![Run::plain("• ")], runs(item, &Run::default())].concat()],
+        None => vec![runs(line, &Run::default())],
+    }
 }
 
 /// Discord colours code when its language stands on the line of the fence.
@@ -106,20 +128,45 @@ fn link<'a>(rest: &'a str, style: &Run) -> Option<(Line, &'a str)> {
 
 /// Text between two marks, as in `**bold**`.
 fn marked<'a>(rest: &'a str, before: Option<char>, style: &Run) -> Option<(Line, &'a str)> {
-    let mark = ["`", "**", "__", "~~", "*", "_"].into_iter().find(|mark| rest.starts_with(mark))?;
+    let mark = ["``", "`", "**", "__", "~~", "*", "_"].into_iter().find(|mark| rest.starts_with(mark))?;
     if mark.starts_with('_') && before.is_some_and(char::is_alphanumeric) {
         return None;
     }
-    let (inside, after) = rest.strip_prefix(mark)?.split_once(mark)?;
-    if inside.is_empty() || inside.trim() != inside || inside.ends_with('\\') {
+    let inside = rest.strip_prefix(mark)?;
+    let (inside, after) = inside.split_at_checked(closing(inside, mark)?)?;
+    let after = after.strip_prefix(mark)?;
+    if inside.is_empty() || inside.trim() != inside {
         return None;
     }
     let found = match mark {
-        "`" => vec![Run { code: true, ..style.with_text(inside) }],
+        "`" | "``" => vec![Run { code: true, ..style.with_text(inside) }],
         "**" => runs(inside, &style.clone().with(Effects::BOLD, true)),
+        "~~" => runs(inside, &style.clone().with(Effects::STRIKETHROUGH, true)),
         _ => runs(inside, &style.clone().with(Effects::ITALIC, true)),
     };
     Some((found, after))
+}
+
+/// Where the mark stands that ends what `mark` began: not behind a backslash, nor as a part of a longer one.
+fn closing(inside: &str, mark: &str) -> Option<usize> {
+    let sign = mark.chars().next()?;
+    let mut rest = inside.char_indices().peekable();
+    while let Some((index, c)) = rest.next() {
+        if c == '\\' && sign != '`' {
+            rest.next();
+        } else if c == sign {
+            let mut length = 1;
+            while rest.next_if(|(_, next)| *next == sign).is_some() {
+                length += 1;
+            }
+            // Where two marks end at once, the inner one ends first.
+            let is_both = sign == '*' && length == 3;
+            if length == mark.len() || is_both {
+                return Some(index + length - mark.len());
+            }
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -131,7 +178,13 @@ mod tests {
         let runs = lines.iter().flatten().map(|run| {
             let mut style = String::new();
             let has = |effect| run.effects.contains(effect);
-            for (is, letter) in [(has(Effects::BOLD), 'b'), (has(Effects::ITALIC), 'i'), (run.code, 'c')] {
+            let looks = [
+                (has(Effects::BOLD), 'b'),
+                (has(Effects::ITALIC), 'i'),
+                (has(Effects::STRIKETHROUGH), 's'),
+                (run.code, 'c'),
+            ];
+            for (is, letter) in looks {
                 if is {
                     style.push(letter);
                 }
@@ -158,6 +211,22 @@ mod tests {
         assert_eq!(show(r"**Stage** \*x\* [a\_b](https://a.b/)"), "{b Stage} *x* {https://a.b/ a_b}");
         assert_eq!(show("<@123> <@&4> &lt; _x_ `a_b_c`"), "{b @123} {b @4} &lt; {i x} {c a_b_c}");
         assert_eq!(show("2 * 3 * 4, snake_case_name"), "2 * 3 * 4, snake_case_name");
+        assert_eq!(show("***x*** **a\\*** ~~*z*~~ ``a`b``"), "{bi x} {b a*} {is z} {c a`b}");
+        assert_eq!(show("[**a** `b`](https://a.b/)"), "{bhttps://a.b/ a}{https://a.b/  }{chttps://a.b/ b}");
+    }
+
+    #[test]
+    fn quotes_and_items_are_shown_as_such() {
+        let text = |text: &str| vec![Run::plain(text)];
+        let item = |item: &str| vec![Run::plain("• "), Run::plain(item)];
+        assert_eq!(
+            parts("a\n> b\n> c\n- d\n1. e"),
+            [
+                Part::Text(vec![text("a")]),
+                Part::Quote(vec![text("b"), text("c")]),
+                Part::Text(vec![item("d"), text("1. e")])
+            ]
+        );
     }
 
     #[test]

@@ -3,30 +3,30 @@
 use anstyle::Effects;
 use serde_json::Value;
 
-use super::card::{Card, Line, Part, Run, broken};
 use super::json::{list, text};
 use super::markup::with_mentions;
+use super::{Card, Line, Part, Run, broken};
 
 /// Reads a body as Teams shows it.
 pub(super) fn card(body: &Value) -> Card {
     let mut card = Card::default();
     for attachment in list(body, "attachments") {
-        read(list(&attachment["content"], "body"), &mut card);
+        read(list(&attachment["content"], "body"), &Value::Null, &mut card);
     }
     card
 }
 
-fn read(elements: &[Value], card: &mut Card) {
+fn read(elements: &[Value], container: &Value, card: &mut Card) {
     for element in elements {
         match text(element, "type") {
             "TextBlock" => put(card, element, Part::Text(with_mentions(text(element, "text")))),
             "RichTextBlock" => {
                 let line: Line = list(element, "inlines").iter().map(inline).collect();
-                put(card, element, rich(line));
+                put(card, element, rich(line, container));
             }
             "Container" => {
                 card.colour = card.colour.or(colour(text(element, "style")));
-                read(list(element, "items"), card);
+                read(list(element, "items"), element, card);
             }
             "ActionSet" => links(list(element, "actions"), card),
             _ => {}
@@ -72,14 +72,16 @@ fn inline(inline: &Value) -> Run {
     };
     run.with(Effects::BOLD, text(inline, "weight").eq_ignore_ascii_case("bolder"))
         .with(Effects::ITALIC, inline["italic"] == true)
+        .with(Effects::STRIKETHROUGH, inline["strikethrough"] == true)
         .with(Effects::DIMMED, inline["isSubtle"] == true)
 }
 
-/// Runs with line breaks: code if all of it is in a fixed font, else lines of text.
-fn rich(line: Line) -> Part {
+/// Runs with line breaks: code if all of it is in a fixed font, a quote in a box of its own, else lines of text.
+fn rich(line: Line, container: &Value) -> Part {
     if line.iter().all(|run| run.code) {
         let code: String = line.iter().map(|run| run.text.as_str()).collect();
         return Part::Code(code.lines().map(str::to_owned).collect());
     }
-    Part::Text(broken(line))
+    let is_box = text(container, "style").eq_ignore_ascii_case("emphasis") && container["bleed"] != true;
+    if is_box { Part::Quote(broken(line)) } else { Part::Text(broken(line)) }
 }

@@ -3,13 +3,13 @@
 use anstyle::Effects;
 use serde_json::Value;
 
-use super::card::{Card, Line, Part, Run};
 use super::json::{list, text};
 use super::markup::{markdown, parts};
+use super::{Card, Line, Part, Run};
 
 /// Reads a body as Discord shows it: the content, then each embed beside its bar.
 pub(super) fn card(body: &Value) -> Card {
-    let mut card = Card { above: markdown(text(body, "content")), ..Card::default() };
+    let mut card = Card { above: vec![Part::Text(markdown(text(body, "content")))], ..Card::default() };
     for embed in list(body, "embeds") {
         card.colour = embed["color"].as_u64().and_then(|colour| u32::try_from(colour).ok()).or(card.colour);
         card.parts.extend(parts_of(embed));

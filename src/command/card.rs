@@ -1,9 +1,16 @@
 //! A message as a card in the terminal: a coloured bar, and beside it what a reader of the chat would see.
 
+mod discord;
+mod json;
+mod markup;
+mod slack;
+mod teams;
+
 use std::io::{self, Write};
 use std::iter::repeat_n;
 
 use anstyle::{AnsiColor, Effects, RgbColor, Style};
+use serde_json::Value;
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -18,7 +25,7 @@ const CELL: usize = INSIDE / 2 - 1;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Run {
     pub(super) text: String,
-    /// Bold, italic, dimmed.
+    /// Bold, italic, struck through, dimmed.
     pub(super) effects: Effects,
     pub(super) code: bool,
     /// Where it leads; empty for none.
@@ -73,6 +80,8 @@ pub(super) enum Part {
     Text(Vec<Line>),
     /// Facts with their labels.
     Fields(Vec<(Line, Line)>),
+    /// What somebody else said.
+    Quote(Vec<Line>),
     /// Lines of code.
     Code(Vec<String>),
     /// Labels and where they lead.
@@ -83,11 +92,20 @@ pub(super) enum Part {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Card {
     /// What stands above the coloured bar.
-    pub(super) above: Vec<Line>,
+    pub(super) above: Vec<Part>,
     /// The bar's colour, where the message has one.
     pub(super) colour: Option<u32>,
     /// What stands beside the bar.
     pub(super) parts: Vec<Part>,
+}
+
+/// Reads a body as `product`, the `type` of a destination, shows it.
+pub(super) fn card(product: &str, body: &Value) -> Card {
+    match product {
+        "teams" => teams::card(body),
+        "discord" => discord::card(body),
+        _ => slack::card(body),
+    }
 }
 
 /// Draws cards in the terminal, with colours or without.
@@ -106,11 +124,11 @@ impl Pen {
 
     /// Draws `card`.
     pub(super) fn card(self, out: &mut dyn Write, card: &Card) -> io::Result<()> {
-        for line in card.above.iter().flat_map(|line| wrap(line, WIDTH)) {
-            self.runs(out, &line)?;
+        let mut seen = Vec::new();
+        for row in card.above.iter().flat_map(|part| rows(part, &mut seen)).collect::<Vec<_>>() {
+            self.runs(out, &row)?;
             writeln!(out)?;
         }
-        let mut seen = Vec::new();
         let rows: Vec<Vec<Line>> = card.parts.iter().map(|part| rows(part, &mut seen)).collect();
         for row in rows.join(&Line::default()) {
             self.bar(out, card.colour)?;
@@ -148,8 +166,13 @@ fn rows(part: &Part, seen: &mut Vec<String>) -> Vec<Line> {
         Part::Fields(fields) => grid(fields),
         Part::Code(lines) => {
             let code = |line: &String| Run { code: true, text: line.clone(), ..Run::default() };
-            let rows = lines.iter().flat_map(|line| wrap(&[code(line)], INSIDE - 2));
-            rows.map(|row| [vec![Run::quiet("│ ")], row].concat()).collect()
+            indented(lines.iter().flat_map(|line| wrap(&[code(line)], INSIDE - 2)).collect())
+        }
+        Part::Quote(lines) => {
+            let addresses = lines.iter().flatten().flat_map(|run| address(&run.url, seen));
+            let addresses: Vec<Line> = addresses.collect();
+            let rows = lines.iter().flat_map(|line| wrap(line, INSIDE - 2)).collect();
+            [indented(rows), addresses].concat()
         }
         Part::Links(links) => links
             .iter()
@@ -161,17 +184,20 @@ fn rows(part: &Part, seen: &mut Vec<String>) -> Vec<Line> {
     }
 }
 
+/// Rows with a line of their own before them.
+fn indented(rows: Vec<Line>) -> Vec<Line> {
+    rows.into_iter().map(|row| [vec![Run::quiet("│ ")], row].concat()).collect()
+}
+
 /// A line of text, and below it where its links lead.
 fn text(line: &Line, seen: &mut Vec<String>) -> Vec<Line> {
     let mut rows = wrap(line, INSIDE);
-    for run in line.iter().filter(|run| !run.url.is_empty()) {
-        rows.extend(address(&run.url, seen));
-    }
+    rows.extend(line.iter().flat_map(|run| address(&run.url, seen)));
     rows
 }
 
 fn address(url: &str, seen: &mut Vec<String>) -> Vec<Line> {
-    if seen.iter().any(|known| known == url) {
+    if url.is_empty() || seen.iter().any(|known| known == url) {
         return Vec::new();
     }
     seen.push(url.to_owned());
@@ -269,6 +295,9 @@ pub(super) fn heading(title: &str) -> String {
 }
 
 #[cfg(test)]
+mod platforms;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -286,10 +315,11 @@ mod tests {
     fn nothing_is_wider_than_the_card() {
         let long = format!("{} {} end", "word ".repeat(60), "x".repeat(300));
         let fields = vec![(vec![Run::plain("Label")], vec![Run::plain(&long)]); 3];
-        let parts = vec![text(&long), Part::Code(vec![long.clone()]), Part::Fields(fields)];
-        let drawn = drawn(&Card { above: vec![vec![Run::plain(&long)]], parts, ..Card::default() }, false);
+        let quote = Part::Quote(vec![vec![Run::plain(&long)]]);
+        let parts = vec![text(&long), Part::Code(vec![long.clone()]), quote, Part::Fields(fields)];
+        let drawn = drawn(&Card { above: vec![text(&long)], parts, ..Card::default() }, false);
         assert!(drawn.lines().all(|line| line.trim_end().width() <= WIDTH), "{drawn}");
-        assert_eq!(drawn.matches('x').count(), 300 * 6);
+        assert_eq!(drawn.matches('x').count(), 300 * 7);
     }
 
     #[test]
