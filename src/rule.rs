@@ -65,6 +65,13 @@ pub struct Route {
     pub mention: Vec<String>,
 }
 
+impl Route {
+    /// A route that no rule has picked.
+    pub fn to(destination: DestinationName) -> Self {
+        Self { destination, rule: None, template: None, urgent: false, mention: Vec::new() }
+    }
+}
+
 /// The rules are too large to compile.
 #[derive(Debug, thiserror::Error)]
 #[error("the patterns of all rules on `{field}` together are too large to compile")]
@@ -141,13 +148,7 @@ impl RuleSet {
         if routing.matched.is_empty()
             && let Some(destination) = &self.default_destination
         {
-            routing.routes.push(Route {
-                destination: destination.clone(),
-                rule: None,
-                template: None,
-                urgent: false,
-                mention: Vec::new(),
-            });
+            routing.routes.push(Route::to(destination.clone()));
         }
         routing
     }

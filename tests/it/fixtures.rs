@@ -54,6 +54,8 @@ fn facts(tracker: &str, element: &Value) -> Vec<String> {
             _ => None,
         })
     };
+    // A comment and a change of state are told in our words, with their author.
+    let said_otherwise = ["comment", "errorStateManualChange"];
     let mut facts = match tracker {
         "backend" => vec![
             first_of(&[&error["exceptionClass"]]),
@@ -72,7 +74,7 @@ fn facts(tracker: &str, element: &Value) -> Vec<String> {
             },
             first_of(&[&error["url"], &element["release"]["url"], &element["project"]["url"]]),
             first_of(&[&error["id"], &element["release"]["id"]]),
-            first_of(&[&element["trigger"]["message"]]).filter(|_| kind != "comment"),
+            first_of(&[&element["trigger"]["message"]]).filter(|_| !said_otherwise.contains(&kind)),
         ],
         _ => vec![
             first_of(&[&element["title"]]),
@@ -99,9 +101,11 @@ fn facts(tracker: &str, element: &Value) -> Vec<String> {
     facts.into_iter().flatten().collect()
 }
 
-/// The first line that is more than a fence.
+/// The longest piece without mark-up of the first line that is more than a fence.
 fn first_words(text: &str) -> Option<String> {
-    text.lines().find(|line| !line.starts_with("```") && !line.trim().is_empty()).map(str::to_owned)
+    let line = text.lines().find(|line| !line.starts_with("```") && !line.trim().is_empty())?;
+    let pieces = line.split(['*', '_', '`', '[', ']', '(']).map(str::trim);
+    pieces.max_by_key(|piece| piece.len()).map(str::to_owned)
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod bugle;
 #[cfg(test)]
+mod compatible;
+#[cfg(test)]
 mod courier;
 #[cfg(test)]
 mod demo;
@@ -15,11 +17,19 @@ mod durability;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod intake_limits;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod native;
+#[cfg(test)]
+mod preview;
+#[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod templates;
 #[cfg(test)]
 mod tidy;
 
