@@ -3,9 +3,11 @@
 //! `load` gives [`Settings`], in which every name is resolved and every pattern understood, or all problems at once.
 //! This is the only place that reads the environment.
 
+mod changes;
 mod check;
 mod document;
 mod environment;
+mod file;
 mod findings;
 mod layer;
 mod names;
@@ -15,8 +17,10 @@ mod problem;
 mod raw;
 mod read;
 mod unit;
+mod watched;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -30,12 +34,14 @@ use crate::destination::Destination;
 use crate::message::Mention;
 use crate::name::DestinationName;
 use crate::rule::RuleSet;
-use crate::secret::Secret;
-use crate::source::Source;
+use crate::source::{Source, Token};
 use crate::template::{TemplateFile, TemplateSet};
+use crate::tls::Identity;
 
+pub use changes::Written;
 pub use environment::Environment;
 pub use problem::{Problem, ProblemSeverity, Problems};
+pub use watched::Watched;
 
 /// Where the configuration is looked for if nobody says where it is.
 const PLACES: [&str; 2] = ["config.toml", "/etc/bugle/config.toml"];
@@ -57,6 +63,29 @@ pub struct Loaded {
     pub settings: Settings,
     /// What was probably not meant so, by file and line.
     pub warnings: Vec<Problem>,
+    /// What is written in it, to tell what another reading changes.
+    pub written: Written,
+    /// Where it was read from, to read it again.
+    pub origin: Origin,
+    /// The files that it was read from.
+    pub watched: Watched,
+}
+
+/// Where a configuration comes from.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    path: PathBuf,
+    environment: Environment,
+    secrets: Secrets,
+}
+
+/// A configuration that bugle cannot run with.
+#[derive(Debug)]
+pub struct Refused {
+    /// Everything that is wrong with it.
+    pub problems: Problems,
+    /// The files that it was read from.
+    pub watched: Watched,
 }
 
 /// Finds the configuration: where `explicit` says, else in the working folder, else in `/etc`.
@@ -74,12 +103,29 @@ pub fn find(explicit: Option<&Path>) -> Result<PathBuf, Problems> {
 
 /// Loads the file at `path` with the variables of `environment` over it, and the files that it includes.
 pub fn load(path: &Path, environment: &Environment, secrets: Secrets) -> Result<Loaded, Problems> {
-    let mut findings = Findings::new(environment);
-    let settings = read(&mut findings, path, environment).and_then(|(top, node)| {
-        let vault = Vault::new(environment, folder_of(path), secrets);
-        check::check(&mut findings, &vault, &top, &node)
-    });
-    finish(findings, settings).map(|(settings, warnings)| Loaded { settings, warnings })
+    let origin = Origin { path: path.to_owned(), environment: environment.clone(), secrets };
+    origin.load().map_err(|refused| refused.problems)
+}
+
+impl Origin {
+    /// Loads it, once more if it has been before.
+    pub fn load(&self) -> Result<Loaded, Refused> {
+        let mut findings = Findings::new(&self.environment);
+        let made = read(&mut findings, &self.path, &self.environment).and_then(|(top, node)| {
+            let vault = Vault::new(&self.environment, folder_of(&self.path), self.secrets);
+            let settings = check::check(&mut findings, &vault, &top, &node)?;
+            let written = Written::of(&node, findings.secrets());
+            let written = written.with(&settings.rules, &settings.templates.files);
+            Some((settings, written))
+        });
+        let watched = findings.watched();
+        match finish(findings, made) {
+            Ok(((settings, written), warnings)) => {
+                Ok(Loaded { settings, warnings, written, origin: self.clone(), watched })
+            }
+            Err(problems) => Err(Refused { problems, watched }),
+        }
+    }
 }
 
 /// Loads `[store]` alone, for commands that only look into it: whatever is wrong elsewhere does not keep them from it.
@@ -91,6 +137,18 @@ pub fn load_store(path: &Path, environment: &Environment) -> Result<Store, Probl
         check::store::store(&mut findings, &folder_of(path), &place, written.unwrap_or_default())
     });
     finish(findings, store).map(|(store, _)| store)
+}
+
+/// Loads from `[server]` alone where it listens, for who asks the server that runs: whatever is wrong elsewhere does not
+/// keep them from it. No certificate and no secret is looked at.
+pub fn load_listening(path: &Path, environment: &Environment) -> Result<Listening, Problems> {
+    let mut findings = Findings::new(environment);
+    let listening = read(&mut findings, path, environment).map(|(top, node)| {
+        let place = top.key("server");
+        let written = node.get("server").and_then(|node| findings.read(&place, node));
+        check::server::listening(&mut findings, &place, &written.unwrap_or_default())
+    });
+    finish(findings, listening).map(|(listening, _)| listening)
 }
 
 /// What is in a template's file, or what is wrong with it as a file.
@@ -112,6 +170,12 @@ pub fn keys() -> Vec<&'static str> {
     raw::all_keys()
 }
 
+/// Every table of a configuration, by its path, with its keys. `NAME` stands for a name that the operator chooses,
+/// `SECRET` for the place of any secret.
+pub fn tables() -> Vec<(&'static str, Vec<&'static str>)> {
+    raw::tables()
+}
+
 /// Gives what was made of the configuration and the warnings, unless there was a problem with it.
 fn finish<T>(findings: Findings<'_>, made: Option<T>) -> Result<(T, Vec<Problem>), Problems> {
     let is_fine = !findings.has_problem();
@@ -125,6 +189,7 @@ fn finish<T>(findings: Findings<'_>, made: Option<T>) -> Result<(T, Vec<Problem>
 /// Reads the main file and lays the variables over it; nothing if that shows no more than what is wrong with it.
 fn read(findings: &mut Findings<'_>, path: &Path, environment: &Environment) -> Option<(Place, Node)> {
     let name = path.display().to_string();
+    findings.watch(path);
     let text = match read_text(path) {
         Ok(text) => text,
         Err(message) => {
@@ -154,12 +219,9 @@ fn read(findings: &mut Findings<'_>, path: &Path, environment: &Environment) -> 
     Some((top, node?))
 }
 
-/// The text of a file, or why there is none.
+/// The text of a file with settings or rules, or why there is none.
 fn read_text(path: &Path) -> Result<String, String> {
-    let bytes = std::fs::read(path).map_err(|error| format!("this file cannot be read: {error}"))?;
-    let text = String::from_utf8(bytes).or(Err("this file is not UTF-8"))?;
-    // Editors on Windows begin a file with this mark, which is not part of it.
-    Ok(text.strip_prefix('\u{FEFF}').map_or_else(|| text.clone(), str::to_owned))
+    file::text(path, file::SETTINGS).map_err(|error| format!("this file {error}"))
 }
 
 /// The folder that paths in a configuration are relative to.
@@ -183,7 +245,7 @@ pub struct Settings {
     /// The rooms.
     pub destinations: Vec<Destination>,
     /// Who hears of what.
-    pub rules: RuleSet,
+    pub rules: Arc<RuleSet>,
     /// Whom rules can mention.
     pub people: People,
     /// Where bugle says that it is unwell.
@@ -191,7 +253,7 @@ pub struct Settings {
 }
 
 /// The public listener.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// `host:port` to listen on.
     pub listen: String,
@@ -201,6 +263,38 @@ pub struct Server {
     pub max_body: usize,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// What it speaks TLS with; nothing: it speaks plain HTTP.
+    pub tls: Option<Tls>,
+}
+
+/// What a listener speaks TLS with. Two are the same if they name the same files: what is in those may change while
+/// the server runs.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// The file with the certificate and those above it.
+    pub certificate: PathBuf,
+    /// The file with the private key.
+    pub key: PathBuf,
+    /// What was in them; nothing where secrets are left alone.
+    pub identity: Option<Identity>,
+}
+
+impl PartialEq for Tls {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { certificate, key, identity: _ } = self;
+        (certificate, key) == (&other.certificate, &other.key)
+    }
+}
+
+impl Eq for Tls {}
+
+/// Where the public listener is to be found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listening {
+    /// `host:port` that it listens on.
+    pub listen: String,
+    /// Whether it speaks TLS.
+    pub tls: bool,
 }
 
 /// The admin listener.
@@ -209,11 +303,11 @@ pub struct Admin {
     /// `host:port` to listen on.
     pub listen: String,
     /// What callers must show if that is not loopback.
-    pub token: Option<Secret>,
+    pub token: Option<Token>,
 }
 
 /// Where events are kept, and for how long.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
     /// The SQLite file.
     pub path: PathBuf,

@@ -20,7 +20,7 @@ pub fn run(
     let path = config::find(config);
     let name = path.as_ref().map_or_else(|_| "config.toml".to_owned(), |path| path.display().to_string());
     let (findings, settings) = match path.and_then(|path| config::load(&path, environment, secrets)) {
-        Ok(Loaded { settings, warnings }) => (warnings, Some(settings)),
+        Ok(Loaded { settings, warnings, .. }) => (warnings, Some(settings)),
         Err(problems) => (problems.into_all(), None),
     };
     if json {

@@ -11,9 +11,17 @@ use crate::clock::Clock;
 use crate::command::EXIT_CONFIG;
 use crate::config::{self, Environment, Secrets};
 use crate::lifecycle::Signals;
+use crate::sockets::Sockets;
 
-/// Serves with the configuration at `config`. One with problems does not start: they are shown on standard error.
-pub async fn run(config: Option<&Path>, environment: &Environment) -> anyhow::Result<ExitCode> {
+/// Serves with the configuration at `config`, on `sockets` if there are any. One with problems does not start: they are
+/// shown on standard error.
+pub async fn run(
+    config: Option<&Path>,
+    sockets: Sockets,
+    environment: &Environment,
+) -> anyhow::Result<ExitCode> {
+    // First of all: a signal that comes while the configuration is read is not missed.
+    let mut signals = Signals::listen().context("signals cannot be received")?;
     let loaded = config::find(config).and_then(|path| config::load(&path, environment, Secrets::Resolve));
     let loaded = match loaded {
         Ok(loaded) => loaded,
@@ -25,9 +33,8 @@ pub async fn run(config: Option<&Path>, environment: &Environment) -> anyhow::Re
     for warning in &loaded.warnings {
         tracing::warn!(problem = %warning, "the configuration loads, with a warning");
     }
-    let mut signals = Signals::listen().context("signals cannot be received")?;
     let app = tokio::select! {
-        app = App::start(loaded.settings, Clock::system()) => app?,
+        app = App::start(loaded, sockets, signals.hung_up(), Clock::system()) => app?,
         () = signals.told_to_stop() => return Ok(ExitCode::SUCCESS),
     };
     if app.run(signals).await {

@@ -12,7 +12,10 @@ pub(super) mod server;
 pub(super) mod source;
 pub(super) mod store;
 pub(super) mod templates;
+mod tls;
 pub(super) mod webhook;
+
+use std::sync::Arc;
 
 use super::findings::{Finding, Findings};
 use super::node::Node;
@@ -79,7 +82,7 @@ pub(super) fn check(
         store: store::store(findings, vault.folder(), &top.key("store"), file.store.unwrap_or_default()),
         templates,
         sources: sources.sources,
-        rules: compile(findings, rules, default_destination)?,
+        rules: Arc::new(compile(findings, rules, default_destination)?),
         destinations: rooms.destinations,
         people: company.people,
         notices_to,

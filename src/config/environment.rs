@@ -60,6 +60,11 @@ impl Environment {
 }
 
 impl Environment {
+    /// What systemd calls the sockets that it passes, with colons between them.
+    pub fn socket_names(&self) -> &str {
+        self.get("LISTEN_FDNAMES").unwrap_or_default()
+    }
+
     /// A variable that would set a rule: rules are a list, whose entries have no names to set them by.
     pub(super) fn sets_rules(&self) -> Option<&str> {
         let is_list = |name: &str| ["rules", "tests"].iter().any(|list| within(&dotted(name), list));

@@ -9,7 +9,10 @@ use super::names::any_of;
 use super::place::Place;
 use super::problem::{Problem, ProblemSeverity};
 use super::unit::UnitError;
+use super::watched::Watched;
+use crate::event::digest;
 use crate::name::nearest;
+use crate::secret::Secret;
 
 /// What is wrong at a place, before it is known where that is.
 #[derive(Debug)]
@@ -96,12 +99,41 @@ pub(super) struct Findings<'e> {
     documents: Vec<Document>,
     problems: Vec<Problem>,
     broken: HashSet<Place>,
+    watched: Watched,
+    secrets: Vec<(Place, [u8; 32])>,
 }
 
 impl<'e> Findings<'e> {
     /// Nothing found yet.
     pub(super) fn new(environment: &'e Environment) -> Self {
-        Self { environment, documents: Vec::new(), problems: Vec::new(), broken: HashSet::new() }
+        Self {
+            environment,
+            documents: Vec::new(),
+            problems: Vec::new(),
+            broken: HashSet::new(),
+            watched: Watched::default(),
+            secrets: Vec::new(),
+        }
+    }
+
+    /// Takes note of a file or a folder that is about to be read.
+    pub(super) fn watch(&mut self, path: &Path) {
+        self.watched.note(path);
+    }
+
+    /// Everything that was read, as it was just before.
+    pub(super) fn watched(&self) -> Watched {
+        self.watched.clone()
+    }
+
+    /// Takes note of the secret that was found at `place`, so that a change of it is noticed.
+    pub(super) fn remember(&mut self, place: &Place, secret: &Secret) {
+        self.secrets.push((place.clone(), digest(&[secret.expose()])));
+    }
+
+    /// The digests of all secrets that were found.
+    pub(super) fn secrets(&self) -> &[(Place, [u8; 32])] {
+        &self.secrets
     }
 
     /// Takes in a file and the mistakes in its syntax. Gives its top, unless it had any.

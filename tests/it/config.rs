@@ -22,7 +22,7 @@ fn paths(findings: &[Problem]) -> Vec<&str> {
 #[test]
 fn a_complete_configuration_loads() {
     let folder = Folder::new();
-    let Loaded { settings, warnings } = folder.loaded();
+    let Loaded { settings, warnings, .. } = folder.loaded();
     assert_eq!(settings.server.max_body, 5 << 20);
     assert_eq!(settings.server.trusted_proxies, ["10.0.0.0/8".parse().unwrap()]);
     assert_eq!(settings.store.path, folder.folder.path().join("bugle.db"));
@@ -52,6 +52,19 @@ fn a_destination_inherits_what_it_does_not_say() {
     assert_eq!((oncall.count, oncall.per, oncall.burst), (30, Duration::from_mins(1), 5));
     let groups = ["team", "oncall", "managers", "lab"].map(|name| destination(name).pace_group.as_str());
     assert_eq!(groups, ["destination team", "destination oncall", "group microsoft", "destination lab"]);
+}
+
+#[test]
+fn a_fallback_serves_after_a_quarter_of_an_hour_unless_it_says_otherwise() {
+    for (change, expected) in [("fallback_after = \"15m\"", 15), ("fallback_after = \"2h\"", 120), ("", 15)] {
+        let settings = Folder::new().changed("fallback_after = \"15m\"", change).loaded().settings;
+        let fallback = |name: &str| {
+            let destination = settings.destinations.iter().find(|d| d.name.as_str() == name).unwrap();
+            destination.fallback.as_ref().map(|fallback| (fallback.to.to_string(), fallback.after))
+        };
+        let expected = ("team".to_owned(), Duration::from_mins(expected));
+        assert_eq!((fallback("oncall"), fallback("team")), (Some(expected), None));
+    }
 }
 
 #[test]
@@ -95,7 +108,7 @@ fn the_paths_of_raw_fields_may_be_quoted_or_not() {
 fn the_smallest_configuration_has_defaults_for_the_rest() {
     let text = "default_destination = \"team\"\n[sources.a]\ntype = \"bugsnag\"\ntokens = [{ env = \"BUGLE_BACKEND_TOKEN\" }]\n\
         [destinations.team]\ntype = \"slack\"\nurl = { env = \"SLACK_TEAM_URL\" }\n";
-    let Loaded { settings, warnings } = Folder::new().config(text).loaded();
+    let Loaded { settings, warnings, .. } = Folder::new().config(text).loaded();
     assert!(warnings.is_empty(), "{warnings:?}");
     assert_eq!(
         (settings.server.listen.as_str(), settings.admin.listen.as_str()),
@@ -120,7 +133,7 @@ fn the_example_loads_and_has_every_key() {
     let folder = folder
         .variable("TEAMS_MANAGERS_URL", include_str!("../fixtures/config/teams.url").trim_end())
         .variable("BUGLE_MOBILE_TOKEN", "mobile-token-0123456789abcdef");
-    let Loaded { settings, warnings } = folder.loaded();
+    let Loaded { settings, warnings, .. } = folder.loaded();
     assert!(warnings.is_empty(), "{warnings:#?}");
     assert!(settings.sources.len() >= 2 && settings.destinations.len() >= 3 && settings.rules.len() >= 4);
     for key in bugle::config::keys() {
@@ -224,7 +237,7 @@ fn variables_lie_over_the_file() {
         .variable("BUGLE__SOURCES__EXTRA-1__TOKENS", "01234567890123456789")
         .variable("bugle__server__listen", "not a setting")
         .variable("BUGLE_SERVER__LISTEN", "not a setting");
-    let Loaded { settings, warnings } = folder.loaded();
+    let Loaded { settings, warnings, .. } = folder.loaded();
     assert_eq!(settings.server.listen, "0.0.0.0:80");
     assert_eq!(settings.server.trusted_proxies.len(), 2);
     assert_eq!(settings.destinations[0].retry.first, Duration::from_secs(2));

@@ -39,6 +39,7 @@ fn matching(findings: &mut Findings<'_>, folder: &Path, place: &Place, pattern: 
         return Vec::new();
     }
     if !name.contains('*') {
+        findings.watch(&path);
         if !path.is_file() {
             findings.add(Finding::problem(place, format!("there is no file `{}`", path.display())));
             return Vec::new();
@@ -46,6 +47,7 @@ fn matching(findings: &mut Findings<'_>, folder: &Path, place: &Place, pattern: 
         return vec![path];
     }
     let readable = if parent == Path::new("") { Path::new(".") } else { parent };
+    findings.watch(readable);
     let entries = std::fs::read_dir(readable).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries
         .filter(|entry| entry.file_name().to_str().is_some_and(|file| fits(name, file)))
@@ -71,6 +73,7 @@ fn fits(pattern: &str, name: &str) -> bool {
 
 fn rules_of(findings: &mut Findings<'_>, file: &Path) -> Vec<(Place, Node)> {
     let name = file.display().to_string();
+    findings.watch(file);
     let text = match read_text(file) {
         Ok(text) => text,
         Err(message) => {

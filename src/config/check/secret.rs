@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::Secrets;
 use super::super::environment::Environment;
+use super::super::file;
 use super::super::findings::{Finding, Findings, did_you_mean};
 use super::super::place::Place;
 use super::super::raw;
@@ -61,7 +62,14 @@ impl<'e> Vault<'e> {
                 return None;
             }
         };
-        (!secret.is_empty() && !self.is_closed()).then(|| Secret::new(secret))
+        if secret.is_empty() || self.is_closed() {
+            return None;
+        }
+        let secret = Secret::new(secret);
+        if matches!(written, raw::Secret::Reference(_)) {
+            findings.remember(place, &secret);
+        }
+        Some(secret)
     }
 
     fn inline(&self, findings: &mut Findings<'_>, place: &Place, secret: &Secret) {
@@ -95,20 +103,21 @@ impl<'e> Vault<'e> {
         None
     }
 
-    fn file(&self, findings: &mut Findings<'_>, place: &Place, file: &str) -> Option<String> {
+    fn file(&self, findings: &mut Findings<'_>, place: &Place, name: &str) -> Option<String> {
         if self.is_closed() {
             return None;
         }
-        let path = self.folder.join(file);
+        let path = self.folder.join(name);
         let shown = path.display();
-        match std::fs::read_to_string(&path) {
+        findings.watch(&path);
+        match file::text(&path, file::SECRET) {
             // Editors and `echo` end a file with a line break that is no part of the secret.
             Ok(text) => match text.trim_end_matches(['\r', '\n']) {
                 "" => findings.add(Finding::problem(place, format!("the file `{shown}` is empty"))),
                 secret => return Some(secret.to_owned()),
             },
             Err(error) => {
-                findings.add(Finding::problem(place, format!("the file `{shown}` cannot be read: {error}")));
+                findings.add(Finding::problem(place, format!("the file `{shown}` {error}")));
             }
         }
         None

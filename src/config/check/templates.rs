@@ -1,11 +1,11 @@
 //! Templates: `[templates]`, the files in its folder, and which names rules may use.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::Path;
 
 use jiff::tz::TimeZone;
 
+use super::super::file;
 use super::super::findings::{Finding, Findings, did_you_mean};
 use super::super::place::Place;
 use super::super::problem::{Problem, ProblemSeverity};
@@ -19,9 +19,6 @@ use crate::template::{Telling, TemplateFile, TemplateProblem, TemplateSet};
 
 /// What a template's file ends with.
 const ENDING: &str = ".hbs";
-
-/// A file is not read further than this: a template may have 64 KiB, and what is longer is said to be.
-const MOST: u64 = 1 << 20;
 
 /// Checks `[templates]` and every file in its folder.
 pub(in crate::config) fn templates(
@@ -82,7 +79,7 @@ fn unfit(set: &TemplateSet, events: &[Event]) -> Vec<TemplateProblem> {
 
 /// What is wrong with the body that the native template makes of `event`. Too long a one has a way out of its own.
 fn fault(set: &TemplateSet, name: &str, product: &str, event: &Event) -> Option<String> {
-    let telling = Telling { id: EventId(1_000_000), repeat: false, now: Moment(0) };
+    let telling = Telling { id: EventId(1_000_000), repeat: false, instead_of: None, now: Moment(0) };
     let native = set.native(product, Some(name), event, &telling)?.ok()?;
     let no_options = serde_json::Value::Object(serde_json::Map::new());
     let platform = destination::platform(product, no_options)?.ok()?;
@@ -98,6 +95,7 @@ fn fault(set: &TemplateSet, name: &str, product: &str, event: &Event) -> Option<
 
 /// The templates in `folder`, in order of name.
 fn read(findings: &mut Findings<'_>, folder: &Path, place: &Place) -> Vec<TemplateFile> {
+    findings.watch(folder);
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) => {
@@ -112,6 +110,7 @@ fn read(findings: &mut Findings<'_>, folder: &Path, place: &Place) -> Vec<Templa
         if !name.ends_with(ENDING) {
             continue;
         }
+        findings.watch(&path);
         match text(&path) {
             Ok(text) => files.push(TemplateFile { name, text }),
             Err(message) => findings.add_problem(Problem::of_file(Some(path.display().to_string()), message)),
@@ -123,18 +122,7 @@ fn read(findings: &mut Findings<'_>, folder: &Path, place: &Place) -> Vec<Templa
 
 /// What is in a template's file, with line ends as on Unix; or what is wrong with it as a file.
 pub(in crate::config) fn text(path: &Path) -> Result<String, String> {
-    let unreadable = |error| format!("this template cannot be read: {error}");
-    // Neither a pipe nor a device, which may never end.
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err("this template is not a regular file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    File::open(path).map_err(unreadable)?.take(MOST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MOST {
-        return Err(format!("this template has more than {MOST} bytes, which no template may have"));
-    }
-    let text = String::from_utf8(bytes).or(Err("this template is not UTF-8".to_owned()))?;
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+    let text = file::text(path, file::TEMPLATE).map_err(|error| format!("this template {error}"))?;
     Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
 }
 

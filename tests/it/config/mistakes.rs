@@ -22,6 +22,8 @@ const BROKEN: &[Case] = &[
     ("[groups.backend]", "[groups.»here]", "groups.here", "cannot be a name"),
     ("[[tests]]", "[destinations.»Lab]\ntype = \"slack\"\nurl = { env = \"LAB_URL\" }\n[[tests]]", "destinations.Lab", "a-z, 0-9"),
     ("[[tests]]", "[sources.»a__b]\ntype = \"bugsnag\"\ntokens = { env = \"BUGLE_BACKEND_TOKEN\" }\n[[tests]]", "sources.a__b", "double underscore"),
+    ("[[tests]]", "[sources.»bugle]\ntype = \"bugsnag\"\ntokens = { env = \"BUGLE_BACKEND_TOKEN\" }\n[[tests]]", "sources.bugle", "speaks of itself"),
+    ("type       = \"bugsnag\"", "type = »\"bugle\"", "sources.backend.type", "there is no type `bugle`"),
     // Types.
     ("listen          = \"127.0.0.1:8080\"", "listen = »8080", "server.listen", "`listen` is a number"),
     ("stop         = true", "stop = »\"yes\"", "rules[3].stop", "expected true or false"),
@@ -128,6 +130,7 @@ const ODD: &[Case] = &[
     ("mention      = \"ann\"", "mention = [»\"here\"]", "rules[2].mention[0]", "cannot be mentioned in `managers`, which is teams"),
     ("rate           = \"30/min\"", "rate = »\"31/min\"", "destinations.oncall.rate", "no more than 30 in 60 s"),
     ("fallback       = \"team\"", "", "destinations.oncall.fallback_after", "without `fallback`"),
+    ("fallback_after = \"15m\"", "fallback_after = \"3d\"", "destinations.oncall.fallback_after", "given up before they would move"),
     ("[\"rules/*.toml\"]", "[\"rules/*.toml\", »\"more/*.toml\"]", "include[1]", "no file fits"),
     ("folder    = \"templates\"", "folder = »\"missing\"", "templates.folder", "cannot be read"),
     ("{ env = \"SLACK_TEAM_URL\" }", "»\"https://hooks.slack.com/services/T1/B1/x\"", "destinations.team.url", "in the file itself"),
