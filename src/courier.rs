@@ -4,6 +4,8 @@
 //! courier that is dropped at any line loses nothing: what it had claimed counts as unclear at the next start.
 
 mod backoff;
+mod diversion;
+mod happening;
 mod letter;
 mod throttle;
 mod trouble;
@@ -11,6 +13,7 @@ mod trouble;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -19,13 +22,18 @@ use crate::clock::{Clock, Moment};
 use crate::config::People;
 use crate::delivery::{Outcome, REPEATS, Reason, Settlement, Verdict};
 use crate::destination::{Client, Destination, Retry};
+use crate::herald::Notices;
 use crate::message::Mention;
+use crate::metrics::Metrics;
 use crate::name::DestinationName;
-use crate::outbox::{Claim, Next, Outbox, Standing, StoreError};
+use crate::outbox::{Claim, Diverted, Next, Outbox, StoreError};
 use crate::template::{Telling, TemplateSet};
 
 pub use letter::Letter;
 pub use throttle::{Hold, Throttle};
+
+use diversion::{Change, Diversion};
+use happening::Settled;
 use trouble::Trouble;
 
 /// A courier looks for work at least this often, in case a wake-up was lost or the clock was set.
@@ -40,6 +48,10 @@ const LONGEST_HOLD: Duration = Duration::from_hours(24);
 /// After the store could not be asked, the pause before it is asked again.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
+/// The pause after some of a queue has moved: more follows soon, but not at once, since whoever brings events waits for
+/// the same store.
+const NEXT_CHUNK: Duration = Duration::from_millis(5);
+
 /// What every courier shares.
 #[derive(Debug, Clone)]
 pub struct Office {
@@ -47,12 +59,36 @@ pub struct Office {
     pub outbox: Outbox,
     /// The way out.
     pub client: Client,
-    /// Whom rules can mention.
-    pub people: Arc<People>,
-    /// What messages say.
-    pub templates: TemplateSet,
+    /// What a reload of the configuration may change while couriers are at work.
+    pub live: Arc<ArcSwap<Live>>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Where to say that something is wrong.
+    pub notices: Notices,
     /// The time.
     pub clock: Clock,
+}
+
+/// What holds for all couriers until the configuration is read again.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// Whom rules can mention.
+    pub people: People,
+    /// What messages say.
+    pub templates: TemplateSet,
+    /// The holds of all destinations: a platform may ask its sender to wait at every one of its own.
+    pub holds: Vec<Held>,
+}
+
+/// A destination's hold, for all who may have to extend it.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Whose it is.
+    pub destination: DestinationName,
+    /// That destination's platform.
+    pub product: &'static str,
+    /// The hold.
+    pub hold: Hold,
 }
 
 /// The task that empties the outbox for one destination.
@@ -62,9 +98,8 @@ pub struct Courier {
     destination: Destination,
     throttle: Arc<Throttle>,
     hold: Hold,
-    /// The holds of all destinations of the same platform, this one's among them.
-    platform: Vec<(DestinationName, Hold)>,
     trouble: Trouble,
+    diversion: Diversion,
     wake: Arc<Notify>,
 }
 
@@ -80,38 +115,23 @@ pub enum Step {
 }
 
 impl Courier {
-    /// A courier for `destination`, which stood as `standing` says when the process before ended.
-    pub fn new(
-        office: Office,
-        destination: Destination,
-        throttle: Arc<Throttle>,
-        hold: Hold,
-        platform: Vec<(DestinationName, Hold)>,
-        standing: &Standing,
-    ) -> Self {
-        if let Some(until) = standing.hold_until {
-            // No hold is longer; one that seems to be comes from a clock that has been set back since.
-            hold.extend(until.since(office.clock.now()).min(LONGEST_HOLD));
-        }
+    /// A courier for `destination`, which is left alone for as long as `hold` says.
+    pub fn new(office: Office, destination: Destination, throttle: Arc<Throttle>, hold: Hold) -> Self {
         let wake = office.outbox.wake(&destination.name);
-        if let Some(since) = standing.gone_since {
-            tracing::warn!(
-                destination = %destination.name,
-                %since,
-                "its webhook is gone: deliveries wait, and it is tried once an hour, until its address is mended"
-            );
-        }
-        Self { office, destination, throttle, hold, platform, trouble: Trouble::default(), wake }
+        let diversion = Diversion::new(destination.fallback.clone());
+        Self { office, destination, throttle, hold, trouble: Trouble::default(), diversion, wake }
     }
 
     /// Works until told to stop. An attempt in hand is finished first.
     pub async fn run(mut self, stop: CancellationToken) {
         let span = tracing::info_span!("deliver", destination = %self.destination.name);
         async {
+            let mut is_begun = false;
             loop {
-                match self.step(&stop).await {
+                let came_to = if is_begun { self.step(&stop).await } else { self.begin(&stop).await };
+                match came_to {
                     Ok(Step::Stopped) => return,
-                    Ok(Step::Settled(_) | Step::Idle) => {}
+                    Ok(Step::Settled(_) | Step::Idle) => is_begun = true,
                     // What was just posted cannot be written down: to go on would post it again and again.
                     Err(error @ (StoreError::Refused | StoreError::Stopped)) => {
                         tracing::error!(%error, "the courier stops");
@@ -129,6 +149,44 @@ impl Courier {
         }
         .instrument(span)
         .await;
+    }
+
+    /// Takes up the destination as the courier before has left it.
+    async fn begin(&mut self, stop: &CancellationToken) -> Result<Step, StoreError> {
+        if stop.is_cancelled() {
+            return Ok(Step::Stopped);
+        }
+        let Destination { name, address, .. } = &self.destination;
+        let standing = self.office.outbox.standing(name, address.fingerprint()).await?;
+        let now = self.office.clock.now();
+        if let Some(until) = standing.hold_until {
+            // No hold is longer; one that seems to be comes from a clock that has been set back since.
+            self.hold.extend(until.since(now).min(LONGEST_HOLD));
+        }
+        self.share_ban(now).await?;
+        if let Some(since) = standing.gone_since {
+            happening::found_gone(&self.destination, since);
+        } else if let (Some(since), Some(fallback)) = (standing.diverting_since, &self.destination.fallback) {
+            happening::found_diverted(&fallback.to, since);
+        }
+        self.diversion.take_up(&standing, now);
+        Ok(Step::Idle)
+    }
+
+    /// A platform that has shut us out need not be asked at a new address, or at a destination that is new, whether it has.
+    async fn share_ban(&self, now: Moment) -> Result<(), StoreError> {
+        let shut_out = self.office.outbox.shut_out().await?;
+        let live = self.office.live.load();
+        let product = self.destination.platform.product();
+        let is_same = |name: &DestinationName| {
+            live.holds.iter().any(|held| held.destination == *name && held.product == product)
+        };
+        let until = shut_out.iter().filter(|(name, _)| is_same(name)).map(|(_, until)| *until).max();
+        if let Some(until) = until.filter(|until| *until > now) {
+            self.hold.extend(until.since(now).min(LONGEST_HOLD));
+            happening::found_shut_out(until);
+        }
+        Ok(())
     }
 
     /// One delivery's way from the outbox to the platform and back.
@@ -154,11 +212,13 @@ impl Courier {
         Ok(Step::Settled(outcome))
     }
 
-    /// Waits until something is due, no hold is in force and the pace has a turn; whether to go on.
-    async fn wait_turn(&self, stop: &CancellationToken) -> Result<bool, StoreError> {
+    /// Waits until something is due, no hold is in force and the pace has a turn; whether to go on. What would have to
+    /// wait here and is to go elsewhere goes now; so only what shows whether the destination works again is tried.
+    async fn wait_turn(&mut self, stop: &CancellationToken) -> Result<bool, StoreError> {
+        let wake = Arc::clone(&self.wake);
         loop {
             // What arrives between looking and waiting is not missed: `notify_one` keeps a permit for whoever waits next.
-            let woken = self.wake.notified();
+            let woken = wake.notified();
             let now = self.office.clock.now();
             let pause = match self.hold.left() {
                 Some(left) => left,
@@ -171,6 +231,8 @@ impl Courier {
                     Next::Nothing => LOOK_AGAIN,
                 },
             };
+            self.divert(stop).await?;
+            let pause = self.diversion.begins_at(now).map_or(pause, |at| pause.min(at.since(now)));
             tokio::select! {
                 () = woken => {}
                 () = tokio::time::sleep(pause.clamp(Duration::from_millis(1), LOOK_AGAIN)) => {}
@@ -179,49 +241,122 @@ impl Courier {
         }
     }
 
+    /// Moves all that waits to the fallback, if that is how things stand.
+    async fn divert(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
+        let now = self.office.clock.now();
+        let Some((to, why)) = self.diversion.way(now).map(|(to, why)| (to.clone(), why)) else {
+            return Ok(());
+        };
+        let mut all = Diverted::default();
+        let ended = loop {
+            if stop.is_cancelled() {
+                break Ok(());
+            }
+            match self.office.outbox.divert(&self.destination.name, &to, why).await {
+                Ok(some) if some.is_nothing() => break Ok(()),
+                Ok(some) => {
+                    all = all.and(some);
+                    let is_first = self.diversion.begin(&to);
+                    happening::moved(&self.office, &self.destination, (&to, why), some, is_first);
+                }
+                Err(error) => break Err(error),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(NEXT_CHUNK) => {}
+                () = stop.cancelled() => {}
+            }
+        };
+        if !all.is_nothing() {
+            happening::all_moved(&to, why, all);
+        }
+        ended
+    }
+
     /// The request's body, made away from the threads that wait: a large event takes a while to read again. A defect
     /// of ours in it buries one delivery, not the courier.
     async fn compose(&self, claim: &Arc<Claim>) -> Option<Vec<u8>> {
-        let (claim, mentions) = (Arc::clone(claim), self.mentions(claim));
-        let (platform, templates) = (Arc::clone(&self.destination.platform), self.office.templates.clone());
+        let (event_id, mentions) = (claim.delivery.event_id, self.mentions(claim));
+        let claim = Arc::clone(claim);
+        let platform = Arc::clone(&self.destination.platform);
+        let templates = self.office.live.load().templates.clone();
         let now = self.office.clock.now();
         let composing = tokio::task::spawn_blocking(move || {
             let delivery = &claim.delivery;
             let letter = Letter {
                 event: &claim.stored.read(),
                 template: delivery.template.as_deref(),
-                telling: Telling { id: delivery.event_id, repeat: delivery.may_be_a_repeat(), now },
+                telling: Telling {
+                    id: delivery.event_id,
+                    repeat: delivery.may_be_a_repeat(),
+                    instead_of: delivery.instead_of.as_ref().map(DestinationName::as_str),
+                    now,
+                },
                 mentions: &mentions,
             };
-            let body = if delivery.simplest {
-                letter.simplest(&templates, &*platform)
+            let written = if delivery.simplest {
+                letter.write_simplest(&templates, &*platform)
             } else {
-                letter.body(&templates, &*platform)
+                letter.write(&templates, &*platform)
             };
-            serde_json::to_vec(&body)
+            serde_json::to_vec(&written.body).map(|body| (body, written.shortfalls))
         });
         // A panic in it has been printed; it is an error here.
-        composing.await.ok()?.ok()
+        let (body, shortfalls) = composing.await.ok()?.ok()?;
+        for shortfall in &shortfalls {
+            happening::template_fell_short(&self.office.metrics, &self.destination, event_id, shortfall);
+        }
+        Some(body)
     }
 
     /// Whom the rules mention. A name that has left the configuration since mentions nobody.
     fn mentions(&self, claim: &Claim) -> Vec<Mention> {
-        claim.delivery.mentions.iter().filter_map(|name| self.office.people.find(name)).collect()
+        let live = self.office.live.load();
+        claim.delivery.mentions.iter().filter_map(|name| live.people.find(name)).collect()
     }
 
     /// Writes down what came of an attempt, and leaves the destination alone for as long as that demands.
     async fn settle(&mut self, claim: &Claim, verdict: Verdict, started: Moment) -> Result<(), StoreError> {
         let now = self.office.clock.now();
         let dice = fastrand::f64();
-        let Retry { give_up_after, .. } = self.destination.retry;
+        let change = self.diversion.follow(&verdict, now);
+        // What can go elsewhere is not given up.
+        let give_up_after = match self.diversion.way(now) {
+            Some(_) => Duration::MAX,
+            None => self.destination.retry.give_up_after,
+        };
         let pause = pause(&self.destination.retry, claim, &verdict, dice);
         let settlement = claim.delivery.follow(&verdict, now, pause, give_up_after);
         let held = self.leave_alone(claim, &verdict, pause, dice);
-        let rests = self.hold.left().unwrap_or_default().max(until(settlement, now));
-        log(claim, &verdict, settlement, now.since(started), rests, self.trouble.is_down());
+        let down = self.trouble.is_down();
+        let notice = happening::settled(Settled {
+            metrics: &self.office.metrics,
+            destination: &self.destination,
+            claim,
+            verdict: &verdict,
+            settlement,
+            took: now.since(started),
+            rests: self.hold.left().unwrap_or_default().max(until(settlement, now)),
+            down,
+            newly_gone: change == Some(Change::Gone),
+        });
+        if let Some(Change::Works { since, went_to }) = change {
+            let went_to = went_to.filter(|to| self.is_there(to));
+            happening::works_again(&self.office.notices, &self.destination, since, went_to);
+        }
         let held = held.into_iter().map(|(name, span)| (name, now.plus(span))).collect();
-        let overdue = self.trouble.is_down().then(|| now.minus(give_up_after));
-        self.office.outbox.settle(claim, verdict, settlement, held, overdue).await
+        let overdue = down.then(|| now.minus(give_up_after));
+        let words = verdict.words.clone();
+        let given_up = self.office.outbox.settle(claim, verdict, settlement, held, overdue).await?;
+        if let Some(notice) = notice {
+            self.office.notices.tell(notice);
+        }
+        happening::given_up(&self.office.notices, &self.destination, words, given_up);
+        Ok(())
+    }
+
+    /// Whether there is such a destination; what was one may have left the configuration.
+    fn is_there(&self, destination: &DestinationName) -> bool {
+        self.office.live.load().holds.iter().any(|held| held.destination == *destination)
     }
 
     /// Sets the holds that `verdict` demands; those that a restart must keep are returned.
@@ -233,10 +368,13 @@ impl Courier {
         dice: f64,
     ) -> Vec<(DestinationName, Duration)> {
         let own = |span: Duration| vec![(self.destination.name.clone(), span)];
+        let live = self.office.live.load();
+        let product = self.destination.platform.product();
         let holds = match verdict.outcome {
             Outcome::Wait(wait) => own(wait),
             Outcome::WaitEverywhere(wait) => {
-                self.platform.iter().map(|(name, _)| (name.clone(), wait)).collect()
+                let same = live.holds.iter().filter(|held| held.product == product);
+                same.map(|held| (held.destination.clone(), wait)).collect()
             }
             Outcome::Gone => own(GONE),
             Outcome::Delivered | Outcome::Refused => {
@@ -246,17 +384,28 @@ impl Courier {
             Outcome::Passing | Outcome::Unclear => {
                 let failures = claim.delivery.failures + claim.delivery.unclear + 1;
                 let retry = self.destination.retry;
-                // Not for the store: after a restart one probe tells how things stand.
-                if let Some(span) =
+                let held = if self.diversion.way(self.office.clock.now()).is_some() {
+                    Some(self.trouble.after_probe(&retry, dice))
+                } else {
                     self.trouble.after_failure(claim.delivery.id, failures, pause, &retry, dice)
-                {
+                };
+                // Not for the store: after a restart one probe tells how things stand.
+                if let Some(span) = held {
                     self.hold.extend(span);
                 }
                 Vec::new()
             }
         };
         for (name, span) in &holds {
-            self.platform.iter().filter(|(known, _)| known == name).for_each(|(_, hold)| hold.extend(*span));
+            if *name == self.destination.name {
+                // Its own, whatever the name may stand for since: the address may have been changed meanwhile.
+                self.hold.extend(*span);
+            } else {
+                live.holds
+                    .iter()
+                    .filter(|held| held.destination == *name)
+                    .for_each(|held| held.hold.extend(*span));
+            }
         }
         holds
     }
@@ -280,48 +429,5 @@ fn until(settlement: Settlement, now: Moment) -> Duration {
     match settlement {
         Settlement::Again { at, .. } => at.since(now),
         Settlement::Delivered | Settlement::Simpler | Settlement::Dead(_) => Duration::ZERO,
-    }
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// One line for what came of an attempt, with everything needed to find it again and nothing secret.
-fn log(
-    claim: &Claim,
-    verdict: &Verdict,
-    settlement: Settlement,
-    took: Duration,
-    rests: Duration,
-    down: bool,
-) {
-    macro_rules! line {
-        ($level:ident, $message:literal) => {
-            tracing::$level!(
-                delivery.id = claim.delivery.id.0,
-                event.id = %claim.delivery.event_id,
-                outcome = verdict.outcome.as_str(),
-                reason = verdict.reason.as_str(),
-                status = verdict.status,
-                words = %verdict.words,
-                failures = claim.delivery.failures,
-                unclear = claim.delivery.unclear,
-                duration_ms = millis(took),
-                next_in_ms = millis(rests),
-                $message
-            )
-        };
-    }
-    match (settlement, verdict.outcome) {
-        (Settlement::Delivered, _) => line!(info, "delivered"),
-        (Settlement::Simpler, _) => {
-            line!(warn, "the platform refuses the message; once more in its simplest form");
-        }
-        (Settlement::Dead(_), _) => line!(error, "given up: this delivery is a dead letter now"),
-        (_, Outcome::Gone) => line!(error, "the webhook is gone: deliveries wait for a mended address"),
-        (_, Outcome::Wait(_) | Outcome::WaitEverywhere(_)) => line!(warn, "the platform asks to wait"),
-        _ if down => line!(warn, "the destination is down; trying on, ever more slowly"),
-        _ => line!(warn, "not delivered yet; trying again"),
     }
 }

@@ -33,6 +33,8 @@ pub struct Delivery {
     pub template: Option<String>,
     /// Whether the platform has refused the message in full, so that it goes in its simplest form.
     pub simplest: bool,
+    /// The destination that it was first meant for, if it has moved here from there.
+    pub instead_of: Option<DestinationName>,
 }
 
 /// What an attempt leads to.
@@ -179,11 +181,42 @@ pub enum Reason {
     UnclearTooOften,
     /// Its destination was gone, or no longer configured, for as long as history is kept.
     Stranded,
+    /// Its destination was gone: it has moved to the fallback.
+    Gone,
+    /// Its destination had been failing for too long: it has moved to the fallback.
+    Failing,
+    /// Its destination was gone or failing, and the fallback hears of the event anyway.
+    Covered,
     /// A defect of ours.
     Internal,
 }
 
 impl Reason {
+    /// Those that an attempt or a dead letter can have.
+    const ALL: [Self; 21] = [
+        Self::Ok,
+        Self::RateLimited,
+        Self::Banned,
+        Self::Redirected,
+        Self::ServerError,
+        Self::Connect,
+        Self::Timeout,
+        Self::Broken,
+        Self::UnreadableAnswer,
+        Self::Interrupted,
+        Self::InvalidPayload,
+        Self::TooLong,
+        Self::Blocked,
+        Self::Misconfigured,
+        Self::WebhookGone,
+        Self::ChannelGone,
+        Self::OtherRefusal,
+        Self::GaveUp,
+        Self::UnclearTooOften,
+        Self::Stranded,
+        Self::Internal,
+    ];
+
     /// The label.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -207,8 +240,16 @@ impl Reason {
             Self::GaveUp => "gave_up",
             Self::UnclearTooOften => "unclear",
             Self::Stranded => "stranded",
+            Self::Gone => "gone",
+            Self::Failing => "failing",
+            Self::Covered => "covered",
             Self::Internal => "internal",
         }
+    }
+
+    /// The reason with this label, as it is stored.
+    pub fn read(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == label)
     }
 
     /// Whether a refusal for this reason is one of the message's form, which another form may escape.
@@ -239,6 +280,26 @@ impl Verdict {
     pub fn new(outcome: Outcome, reason: Reason, words: impl Into<String>) -> Self {
         Self { outcome, reason, status: None, words: words.into(), message_id: None, rest: None }
     }
+
+    /// What it says of the destination, whatever it says of the message. Nothing if the platform asks to wait, or was
+    /// never asked; that a destination is gone is more than failing.
+    pub fn shows(&self) -> Option<Shown> {
+        match self.outcome {
+            Outcome::Passing | Outcome::Unclear => Some(Shown::Fails),
+            Outcome::Refused if self.reason == Reason::Internal => None,
+            Outcome::Delivered | Outcome::Refused => Some(Shown::Works),
+            Outcome::Wait(_) | Outcome::WaitEverywhere(_) | Outcome::Gone => None,
+        }
+    }
+}
+
+/// What an answer, or its absence, shows of a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// It answers as it should: it takes messages, or looks at them and refuses.
+    Works,
+    /// It does not.
+    Fails,
 }
 
 #[cfg(test)]
@@ -258,6 +319,7 @@ mod tests {
             unclear,
             template: None,
             simplest: false,
+            instead_of: None,
         }
     }
 

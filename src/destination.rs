@@ -142,6 +142,33 @@ pub struct Destination {
     pub retry: Retry,
     /// How long a post may take.
     pub timeout: Duration,
+    /// Who hears of things instead when this destination cannot.
+    pub fallback: Option<Fallback>,
+}
+
+/// Where deliveries move when their destination is gone or has been failing for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fallback {
+    /// The other destination.
+    pub to: DestinationName,
+    /// How long the destination must have been failing.
+    pub after: Duration,
+}
+
+impl Destination {
+    /// Whether everything about it is as in `other`. What a platform's options are, its [`Debug`] shows in full: it is
+    /// derived, and none of them is a secret.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let Self { name, platform, address, pace, pace_group, retry, timeout, fallback } = self;
+        *name == other.name
+            && format!("{platform:?}") == format!("{:?}", other.platform)
+            && address.fingerprint() == other.address.fingerprint()
+            && *pace == other.pace
+            && *pace_group == other.pace_group
+            && *retry == other.retry
+            && *timeout == other.timeout
+            && *fallback == other.fallback
+    }
 }
 
 /// When to try again after a passing failure, and when to stop trying.

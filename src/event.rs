@@ -18,7 +18,7 @@ pub const UNREADABLE: &str = "unreadable";
 pub struct Event {
     /// The configured door it came through.
     pub source: SourceName,
-    /// The product behind that door: `bugsnag` or `bugfender`.
+    /// The product behind that door: `bugsnag` or `bugfender`; of what bugle says of itself, `bugle`.
     pub product: &'static str,
     /// What happened, in the tracker's own word; empty if it gave none.
     pub trigger: String,

@@ -38,7 +38,7 @@ pub use render::RenderError;
 pub use schema::field_names;
 pub use written::{TemplateFile, TemplateProblem};
 
-use context::{REPEAT, context};
+use context::{context, marks};
 use helper::Form;
 use library::{Library, base_name, is_partial, load};
 
@@ -54,13 +54,24 @@ struct Inner {
 
 /// What belongs to one telling of an event and not to the event.
 #[derive(Debug, Clone, Copy)]
-pub struct Telling {
+pub struct Telling<'a> {
     /// The event's number in the store.
     pub id: EventId,
     /// Whether the message may have been posted before.
     pub repeat: bool,
+    /// The destination that it was first meant for, if that is another.
+    pub instead_of: Option<&'a str>,
     /// When the message is written.
     pub now: Moment,
+}
+
+/// A template that could not say what it should have, so that something plainer was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortfall {
+    /// Its name; nothing if there is none that could be used.
+    pub template: Option<String>,
+    /// What is wrong, as a note in the message says it.
+    pub words: String,
 }
 
 impl TemplateSet {
@@ -83,29 +94,43 @@ impl TemplateSet {
 
     /// What is said of `event`: by the template `ask` that a rule asks for, else by that of its trigger, else by
     /// `default`. This never fails: where a template does, the message goes out in the plain form, and says so.
-    pub fn render(&self, ask: Option<&str>, event: &Event, telling: &Telling) -> Message {
+    pub fn render(&self, ask: Option<&str>, event: &Event, telling: &Telling<'_>) -> Message {
+        self.render_and_tell(ask, event, telling).0
+    }
+
+    /// The same, and what fell short on the way.
+    pub fn render_and_tell(
+        &self,
+        ask: Option<&str>,
+        event: &Event,
+        telling: &Telling<'_>,
+    ) -> (Message, Vec<Shortfall>) {
         let Inner { library, zone } = &*self.0;
-        let missing = ask.filter(|ask| !self.names().contains(ask));
-        let mut notes: Vec<String> =
-            missing.into_iter().map(|ask| format!("the template `{ask}` does not exist any more")).collect();
+        let mut shortfalls = Vec::new();
+        if let Some(ask) = ask.filter(|ask| !self.names().contains(ask)) {
+            let words = format!("the template `{ask}` does not exist any more");
+            shortfalls.push(Shortfall { template: Some(ask.to_owned()), words });
+        }
         let usable = |name: &&str| library.templates.contains_key(*name) && base_name(name) == *name;
         let found = order(ask, event).find(usable);
         if found.is_none() {
-            notes.push("there is no template that can be used".to_owned());
+            let words = "there is no template that can be used".to_owned();
+            shortfalls.push(Shortfall { template: None, words });
         }
         let written = found.and_then(|name| match self.markdown(name, event, telling) {
             Ok(message) => Some(message),
             Err(error) => {
-                notes.push(format!("the template `{name}` failed: {error}"));
+                let words = format!("the template `{name}` failed: {error}");
+                shortfalls.push(Shortfall { template: Some(name.to_owned()), words });
                 None
             }
         });
         let mut message = written.unwrap_or_else(|| plain(event, telling.id, zone));
-        for words in notes {
-            message.note(words);
+        for shortfall in &shortfalls {
+            message.note(shortfall.words.clone());
         }
         sign(&mut message.footer, telling, helper::late(&event.at, telling.now, zone));
-        message
+        (message, shortfalls)
     }
 
     /// The body that a native template for `product` makes, if the first of the templates that are looked up is one;
@@ -115,13 +140,18 @@ impl TemplateSet {
         product: &str,
         ask: Option<&str>,
         event: &Event,
-        telling: &Telling,
+        telling: &Telling<'_>,
     ) -> Option<Result<Native, RenderError>> {
+        self.native_name(product, ask, event).map(|native| self.json(&native, event, telling))
+    }
+
+    /// The name of that template.
+    pub fn native_name(&self, product: &str, ask: Option<&str>, event: &Event) -> Option<String> {
         let templates = &self.0.library.templates;
         order(ask, event).find_map(|name| {
             let native = format!("{name}.{product}.json");
             if templates.contains_key(&native) {
-                return Some(Some(self.json(&native, event, telling)));
+                return Some(Some(native));
             }
             templates.contains_key(name).then_some(None)
         })?
@@ -129,7 +159,7 @@ impl TemplateSet {
 
     /// Renders every template with each of `events`; what fails is a problem.
     pub fn try_with(&self, events: &[Event]) -> Vec<TemplateProblem> {
-        let telling = Telling { id: EventId(1), repeat: false, now: Moment(0) };
+        let telling = Telling { id: EventId(1), repeat: false, instead_of: None, now: Moment(0) };
         let mut problems = Vec::new();
         for name in self.0.library.templates.keys() {
             let mut has_json = true;
@@ -150,7 +180,7 @@ impl TemplateSet {
         problems
     }
 
-    fn markdown(&self, name: &str, event: &Event, telling: &Telling) -> Result<Message, RenderError> {
+    fn markdown(&self, name: &str, event: &Event, telling: &Telling<'_>) -> Result<Message, RenderError> {
         let Inner { library, zone } = &*self.0;
         let uses = library.templates.get(name).copied().unwrap_or_default();
         let context = context(event, telling, uses, Form::Markdown);
@@ -171,7 +201,7 @@ impl TemplateSet {
         })
     }
 
-    fn json(&self, name: &str, event: &Event, telling: &Telling) -> Result<Native, RenderError> {
+    fn json(&self, name: &str, event: &Event, telling: &Telling<'_>) -> Result<Native, RenderError> {
         let library = &self.0.library;
         let uses = library.templates.get(name).copied().unwrap_or_default();
         let context = context(event, telling, uses, Form::Json);
@@ -207,15 +237,15 @@ fn order<'a>(ask: Option<&'a str>, event: &'a Event) -> impl Iterator<Item = &'a
     names.filter(|name| !is_partial(name))
 }
 
-/// Puts the message's short id at the end of its footer, unless that shows it, and the words for one that is `late` and
-/// for one that may be a repeat.
-fn sign(footer: &mut Text, telling: &Telling, late: Option<String>) {
+/// Puts the message's short id at the end of its footer, unless that shows it, and the words for one that is `late`, for
+/// one that was meant for another destination and for one that may be a repeat.
+fn sign(footer: &mut Text, telling: &Telling<'_>, late: Option<String>) {
     let id = format!("#{}", telling.id);
     let text = footer.to_string();
     // Elsewhere it may come from a value, and be anything's.
     let shown = text.trim_end().ends_with(&id);
-    let repeat = telling.repeat.then(|| REPEAT.to_owned());
-    for part in [(!shown).then_some(id), late, repeat].into_iter().flatten() {
+    let id = (!shown).then_some(id);
+    for part in id.into_iter().chain(late).chain(marks(telling)) {
         if !footer.is_empty() {
             footer.push(" · ");
         }

@@ -112,8 +112,8 @@ pub fn template(bytes: &[u8]) {
     }
 }
 
-fn telling() -> Telling {
-    Telling { id: EventId(810_000), repeat: false, now: NOW }
+fn telling() -> Telling<'static> {
+    Telling { id: EventId(810_000), repeat: false, instead_of: None, now: NOW }
 }
 
 /// Panics unless every platform would take `message` and nobody would be told.

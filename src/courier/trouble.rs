@@ -51,6 +51,13 @@ impl Trouble {
         }
     }
 
+    /// A delivery was tried to see whether the destination works again, and failed; the others go elsewhere meanwhile.
+    /// How long it is until the next is tried.
+    pub(super) fn after_probe(&mut self, retry: &Retry, dice: f64) -> Duration {
+        self.failed_probes += 1;
+        backoff::after_failure(retry, PATIENCE + self.failed_probes, dice)
+    }
+
     /// Whether more than one delivery has failed in a row.
     pub(super) fn is_down(&self) -> bool {
         self.failed_probes > 0
@@ -95,5 +102,12 @@ mod tests {
         assert_eq!(fail(&mut trouble, 1, 4), Some(7), "its own turn is a probe, too");
         trouble.is_over();
         assert_eq!(fail(&mut trouble, 2, 2), Some(7));
+    }
+
+    #[test]
+    fn a_destination_whose_deliveries_go_elsewhere_is_probed_ever_more_rarely() {
+        let mut trouble = Trouble::default();
+        let mut probe = || trouble.after_probe(&RETRY, 0.5).as_secs();
+        assert_eq!([probe(), probe(), probe()], [8, 16, 32]);
     }
 }

@@ -1,13 +1,12 @@
 //! From the outbox to a courier and back: what is due, one attempt at it, and what came of that.
 
-use std::time::Duration;
-
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use crate::clock::Moment;
 use crate::delivery::{Delivery, DeliveryId, Outcome, Reason, Settlement, Verdict};
 use crate::event::{Event, EventId, Severity, UNREADABLE};
 use crate::name::{DestinationName, SourceName};
+use crate::outbox::standing::{self, FARTHEST};
 use crate::outbox::{Durability, Outbox, StoreError};
 use crate::source;
 
@@ -47,6 +46,11 @@ pub struct StoredEvent {
 }
 
 impl StoredEvent {
+    /// Whether it is one of bugle's own, which says that bugle is unwell.
+    pub fn is_own(&self) -> bool {
+        self.product == source::OWN
+    }
+
     /// Reads the event again from its raw element, its severity as it was when it came. Pure; with a large element it
     /// takes a while.
     pub fn read(&self) -> Event {
@@ -76,18 +80,6 @@ pub struct Interrupted {
     pub buried: usize,
 }
 
-/// No pause is longer: a moment further ahead comes from a clock that has been set back since, and counts as now.
-const FARTHEST: Duration = Duration::from_hours(25);
-
-/// How a destination stood when the process ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Nothing may be sent before this moment.
-    pub hold_until: Option<Moment>,
-    /// Since when its webhook is gone.
-    pub gone_since: Option<Moment>,
-}
-
 impl Outbox {
     /// Closes attempts that were under way when the process before ended: nobody knows what came of them. `again_at`
     /// says from the count of unclear results when to repeat; nothing: never.
@@ -97,7 +89,18 @@ impl Outbox {
     ) -> Result<Interrupted, StoreError> {
         let now = self.clock.now();
         let close = move |transaction: &Transaction<'_>| close_interrupted(transaction, now, &again_at);
-        self.writer.write(Durability::Flushed, close).await
+        let ends = self.writer.write(Durability::Flushed, close).await?;
+        let mut interrupted = Interrupted::default();
+        for (destination, settlement) in ends {
+            self.metrics.interrupted(&destination);
+            if let Settlement::Dead(reason) = settlement {
+                self.metrics.buried(&destination, reason, 1);
+                interrupted.buried += 1;
+            } else {
+                interrupted.repeated += 1;
+            }
+        }
+        Ok(interrupted)
     }
 
     /// Looks for work at `destination`: urgent first, then in the order of arrival.
@@ -119,7 +122,8 @@ impl Outbox {
     }
 
     /// Writes down how an attempt ended and what follows, and until when each of `holds` is to be left alone. With
-    /// `overdue`, whatever was accepted before and still waits for this destination is given up with it.
+    /// `overdue`, whatever was accepted before and still waits for this destination is given up with it; how many that are,
+    /// but for those of bugle's own events, is returned.
     pub async fn settle(
         &self,
         claim: &Claim,
@@ -127,33 +131,33 @@ impl Outbox {
         settlement: Settlement,
         holds: Vec<(DestinationName, Moment)>,
         overdue: Option<Moment>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         let (delivery, attempt, now) = (claim.delivery.id, claim.attempt, self.clock.now());
         let destination = claim.delivery.destination.clone();
+        let down = destination.clone();
         let settle = move |transaction: &Transaction<'_>| {
             end_attempt(transaction, attempt, &verdict, now)?;
             write_settlement(transaction, delivery, &verdict, settlement, now)?;
             for (destination, until) in &holds {
-                hold(transaction, destination, *until, &verdict)?;
+                standing::hold(transaction, destination, *until, &verdict)?;
             }
-            if let Some(before) = overdue {
-                give_up(transaction, &destination, before, &verdict, now)?;
-            }
-            mark_gone(transaction, &destination, &verdict, now)
+            let given_up = match overdue {
+                Some(before) => give_up(transaction, &destination, before, &verdict, now)?,
+                None => Vec::new(),
+            };
+            standing::mark(transaction, &destination, &verdict, now)?;
+            Ok(given_up)
         };
-        self.writer.write(Durability::Flushed, settle).await
-    }
-
-    /// How `destination` stood when the process before ended. If its address has changed since, it starts afresh.
-    pub async fn standing(
-        &self,
-        destination: &DestinationName,
-        fingerprint: [u8; 32],
-    ) -> Result<Standing, StoreError> {
-        let (destination, now) = (destination.clone(), self.clock.now());
-        let standing =
-            move |transaction: &Transaction<'_>| standing(transaction, &destination, fingerprint, now);
-        self.writer.write(Durability::Flushed, standing).await
+        let given_up = self.writer.write(Durability::Flushed, settle).await?;
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        if !given_up.is_empty() {
+            self.metrics.buried(&down, Reason::GaveUp, count(given_up.len()));
+            tracing::error!(
+                given_up = given_up.len(),
+                "the destination has been down for too long: these are dead letters now"
+            );
+        }
+        Ok(count(given_up.iter().filter(|is_own| !**is_own).count()))
     }
 
     /// When the attempts of a pace group since `since` began, the oldest first: a restart must not hurry.
@@ -171,19 +175,25 @@ impl Outbox {
     }
 }
 
+/// What is under way is taken by nobody else, should there ever be two couriers at one destination. Of attempts without
+/// an end there are as many as couriers, and the index over them holds no others.
+pub(super) const NOT_UNDER_WAY: &str = "id NOT IN (SELECT delivery FROM attempts WHERE ended_at IS NULL)";
+
 fn next(connection: &Connection, destination: &DestinationName, now: Moment) -> rusqlite::Result<Next> {
     let due = connection
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT urgent FROM deliveries WHERE destination = ?1 AND state = 'waiting'
-             AND (due_at <= ?2 OR due_at > ?3) ORDER BY urgent DESC, id LIMIT 1",
-        )?
+             AND (due_at <= ?2 OR due_at > ?3) AND {NOT_UNDER_WAY} ORDER BY urgent DESC, id LIMIT 1"
+        ))?
         .query_row(params![destination.as_str(), now.0, now.plus(FARTHEST).0], |row| row.get(0))
         .optional()?;
     if let Some(urgent) = due {
         return Ok(Next::Due { urgent });
     }
     let at: Option<i64> = connection
-        .prepare_cached("SELECT min(due_at) FROM deliveries WHERE destination = ?1 AND state = 'waiting'")?
+        .prepare_cached(&format!(
+            "SELECT min(due_at) FROM deliveries WHERE destination = ?1 AND state = 'waiting' AND {NOT_UNDER_WAY}"
+        ))?
         .query_row([destination.as_str()], |row| row.get(0))?;
     Ok(at.map_or(Next::Nothing, |at| Next::At(Moment(at))))
 }
@@ -195,13 +205,13 @@ fn claim(
     now: Moment,
 ) -> rusqlite::Result<Option<Claim>> {
     let found = transaction
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT d.id, d.event, d.urgent, d.mentions, d.accepted_at, d.failures, d.unclear, d.simplest,
-                    d.template, e.source, e.product, e.trigger, e.severity, e.raw
+                    d.template, d.instead_of, e.source, e.product, e.trigger, e.severity, e.raw
              FROM deliveries d JOIN events e ON e.id = d.event
              WHERE d.destination = ?1 AND d.state = 'waiting' AND (d.due_at <= ?2 OR d.due_at > ?3)
-             ORDER BY d.urgent DESC, d.id LIMIT 1",
-        )?
+             AND d.{NOT_UNDER_WAY} ORDER BY d.urgent DESC, d.id LIMIT 1"
+        ))?
         .query_row(params![destination.as_str(), now.0, now.plus(FARTHEST).0], |row| {
             Ok((read_delivery(row, destination)?, read_event(row)?))
         })
@@ -215,6 +225,7 @@ fn claim(
 
 fn read_delivery(row: &Row<'_>, destination: &DestinationName) -> rusqlite::Result<Delivery> {
     let mentions: String = row.get(3)?;
+    let instead_of: Option<String> = row.get(9)?;
     Ok(Delivery {
         id: DeliveryId(row.get(0)?),
         event_id: EventId(row.get(1)?),
@@ -227,16 +238,17 @@ fn read_delivery(row: &Row<'_>, destination: &DestinationName) -> rusqlite::Resu
         unclear: row.get(6)?,
         simplest: row.get(7)?,
         template: row.get(8)?,
+        instead_of: instead_of.and_then(|name| DestinationName::new(&name).ok()),
     })
 }
 
 fn read_event(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
     Ok(StoredEvent {
-        source: row.get(9)?,
-        product: row.get(10)?,
-        trigger: row.get(11)?,
-        severity: row.get(12)?,
-        raw: row.get(13)?,
+        source: row.get(10)?,
+        product: row.get(11)?,
+        trigger: row.get(12)?,
+        severity: row.get(13)?,
+        raw: row.get(14)?,
     })
 }
 
@@ -291,119 +303,64 @@ fn write_settlement(
     Ok(())
 }
 
-fn hold(
-    transaction: &Transaction<'_>,
-    destination: &DestinationName,
-    until: Moment,
-    verdict: &Verdict,
-) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached(
-            "UPDATE destinations SET hold_until = max(?2, coalesce(hold_until, 0)), hold_reason = ?3 WHERE name = ?1",
-        )?
-        .execute(params![destination.as_str(), until.0, verdict.reason.as_str()])?;
-    Ok(())
-}
-
-/// Gives up what has waited too long for a destination that is down: one by one, at a probe a step, it never ended.
+/// Gives up what has waited too long for a destination that is down: one by one, at a probe a step, it never ended. For
+/// each whether it was of one of bugle's own events.
 fn give_up(
     transaction: &Transaction<'_>,
     destination: &DestinationName,
     before: Moment,
     verdict: &Verdict,
     now: Moment,
-) -> rusqlite::Result<()> {
-    let given_up = transaction
+) -> rusqlite::Result<Vec<bool>> {
+    transaction
         .prepare_cached(
             "UPDATE deliveries SET state = 'dead', settled_at = ?1, reason = ?2, words = ?3 WHERE id IN (
                  SELECT id FROM deliveries WHERE destination = ?4 AND state = 'waiting' AND accepted_at <= ?5
-                 ORDER BY id LIMIT 500)",
+                 ORDER BY id LIMIT 500)
+             RETURNING (SELECT product = ?6 FROM events WHERE id = deliveries.event)",
         )?
-        .execute(params![now.0, Reason::GaveUp.as_str(), verdict.words, destination.as_str(), before.0])?;
-    if given_up > 0 {
-        tracing::error!(given_up, "the destination has been down for too long: these are dead letters now");
-    }
-    Ok(())
-}
-
-/// Gone since the first answer that says so; back with the first message that it takes.
-fn mark_gone(
-    transaction: &Transaction<'_>,
-    destination: &DestinationName,
-    verdict: &Verdict,
-    now: Moment,
-) -> rusqlite::Result<()> {
-    match verdict.outcome {
-        Outcome::Gone => transaction
-            .prepare_cached(
-                "UPDATE destinations SET gone_since = coalesce(gone_since, ?2), gone_words = ?3 WHERE name = ?1",
-            )?
-            .execute(params![destination.as_str(), now.0, verdict.words])?,
-        Outcome::Delivered => transaction
-            .prepare_cached(
-                "UPDATE destinations SET gone_since = NULL, gone_words = NULL
-                 WHERE name = ?1 AND gone_since IS NOT NULL",
-            )?
-            .execute([destination.as_str()])?,
-        _ => 0,
-    };
-    Ok(())
-}
-
-fn standing(
-    transaction: &Transaction<'_>,
-    destination: &DestinationName,
-    fingerprint: [u8; 32],
-    now: Moment,
-) -> rusqlite::Result<Standing> {
-    transaction.execute(
-        "INSERT INTO destinations (name, fingerprint) VALUES (?1, ?2)
-         ON CONFLICT (name) DO UPDATE SET fingerprint = ?2, hold_until = NULL, hold_reason = NULL,
-                                          gone_since = NULL, gone_words = NULL
-         WHERE fingerprint <> ?2",
-        params![destination.as_str(), fingerprint],
-    )?;
-    // Left by a clock that has been set back since.
-    transaction.execute(
-        "UPDATE destinations SET hold_until = NULL WHERE name = ?1 AND hold_until > ?2",
-        params![destination.as_str(), now.plus(FARTHEST).0],
-    )?;
-    transaction.query_row(
-        "SELECT hold_until, gone_since FROM destinations WHERE name = ?1",
-        [destination.as_str()],
-        |row| {
-            let moment = |place| row.get::<_, Option<i64>>(place).map(|at| at.map(Moment));
-            Ok(Standing { hold_until: moment(0)?, gone_since: moment(1)? })
-        },
-    )
+        .query_map(
+            params![
+                now.0,
+                Reason::GaveUp.as_str(),
+                verdict.words,
+                destination.as_str(),
+                before.0,
+                source::OWN
+            ],
+            |row| row.get(0),
+        )?
+        .collect()
 }
 
 fn close_interrupted(
     transaction: &Transaction<'_>,
     now: Moment,
     again_at: &impl Fn(u32) -> Option<Moment>,
-) -> rusqlite::Result<Interrupted> {
-    let open: Vec<(i64, DeliveryId, u32, u32)> = transaction
+) -> rusqlite::Result<Vec<(DestinationName, Settlement)>> {
+    let open: Vec<(i64, DeliveryId, u32, u32, String)> = transaction
         .prepare(
-            "SELECT a.id, d.id, d.failures, d.unclear FROM attempts a JOIN deliveries d ON d.id = a.delivery
+            "SELECT a.id, d.id, d.failures, d.unclear, d.destination
+             FROM attempts a JOIN deliveries d ON d.id = a.delivery
              WHERE a.ended_at IS NULL AND d.state = 'waiting'",
         )?
-        .query_map([], |row| Ok((row.get(0)?, DeliveryId(row.get(1)?), row.get(2)?, row.get(3)?)))?
+        .query_map([], |row| {
+            Ok((row.get(0)?, DeliveryId(row.get(1)?), row.get(2)?, row.get(3)?, row.get(4)?))
+        })?
         .collect::<Result<_, _>>()?;
     let words = "bugle was stopped while this was being sent";
     let verdict = Verdict::new(Outcome::Unclear, Reason::Interrupted, words);
-    let mut interrupted = Interrupted::default();
-    for (attempt, delivery, failures, unclear) in &open {
+    let mut ends = Vec::new();
+    for (attempt, delivery, failures, unclear, destination) in &open {
         let (failures, unclear) = (*failures, unclear + 1);
-        let settlement = if let Some(at) = again_at(unclear) {
-            interrupted.repeated += 1;
-            Settlement::Again { at, failures, unclear }
-        } else {
-            interrupted.buried += 1;
-            Settlement::Dead(Reason::UnclearTooOften)
+        let settlement = match again_at(unclear) {
+            Some(at) => Settlement::Again { at, failures, unclear },
+            None => Settlement::Dead(Reason::UnclearTooOften),
         };
         end_attempt(transaction, *attempt, &verdict, now)?;
         write_settlement(transaction, *delivery, &verdict, settlement, now)?;
+        // We wrote the name ourselves; one that somebody edited by hand is counted nowhere.
+        ends.extend(DestinationName::new(destination).ok().map(|destination| (destination, settlement)));
     }
-    Ok(interrupted)
+    Ok(ends)
 }

@@ -76,9 +76,7 @@ pub(super) fn lock(path: &Path) -> Result<Lock, OpenError> {
     // Made by us, so that nobody else on the machine can read what the trackers send.
     private().open(path).map_err(|cause| OpenError::Io { path: path.to_owned(), cause })?;
     let real = fs::canonicalize(path).map_err(|cause| OpenError::Io { path: path.to_owned(), cause })?;
-    let mut name = real.into_os_string();
-    name.push(".lock");
-    let lock = PathBuf::from(name);
+    let lock = beside(&real, ".lock");
     let io = |cause| OpenError::Io { path: lock.clone(), cause };
     let file = private().open(&lock).map_err(io)?;
     match file.try_lock() {
@@ -86,6 +84,13 @@ pub(super) fn lock(path: &Path) -> Result<Lock, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
         Err(TryLockError::Error(cause)) => Err(io(cause)),
     }
+}
+
+/// The file beside the one at `path` that has `ending` after its whole name.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 /// Opens the store for writing, and makes its tables or brings them up to date.
@@ -97,13 +102,16 @@ pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
         return Err(OpenError::Foreign(path.to_owned()));
     }
     set_up(&connection).map_err(sqlite)?;
-    match migrations::migrations::runner().run(&mut connection) {
-        Ok(_) => {
-            connection.busy_timeout(BUSY).map_err(sqlite)?;
-            Ok(connection)
-        }
-        Err(error) => Err(refused(path, error)),
-    }
+    // A table that is written anew goes for a moment, while others point at it.
+    connection.pragma_update(None, "foreign_keys", false).map_err(sqlite)?;
+    // All of it or nothing, and not flushed by itself: the first change after it is, and this with it.
+    connection.pragma_update(None, "synchronous", "NORMAL").map_err(sqlite)?;
+    let migrations = migrations::migrations::runner().set_grouped(true);
+    migrations.run(&mut connection).map_err(|error| refused(path, error))?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(sqlite)?;
+    connection.pragma_update(None, "foreign_keys", true).map_err(sqlite)?;
+    connection.busy_timeout(BUSY).map_err(sqlite)?;
+    Ok(connection)
 }
 
 /// Whether there is something in the file that bugle did not put there.

@@ -1,5 +1,8 @@
 //! The outbox, told as stories: what was accepted is owed, once, whatever happens in between.
 
+mod divert;
+mod versions;
+
 use std::os::unix::fs::symlink;
 
 use super::*;
@@ -17,6 +20,10 @@ struct Story {
     rules: RuleSetId,
 }
 
+fn open(path: &Path) -> Result<(Outbox, Closing), OpenError> {
+    Outbox::open(path, Clock::system(), Metrics::new(Clock::system()))
+}
+
 fn team() -> DestinationName {
     DestinationName::new("team").unwrap()
 }
@@ -29,7 +36,8 @@ impl Story {
 
     async fn begin_in(folder: tempfile::TempDir, clock: Clock) -> Self {
         let path = folder.path().join("bugle.db");
-        let (outbox, closing) = Outbox::open(&path, clock.clone(), [team()]).unwrap();
+        let (outbox, closing) = Outbox::open(&path, clock.clone(), Metrics::new(clock.clone())).unwrap();
+        outbox.know([team()]);
         let rules = outbox.keep_rules(&RuleSet::new(Vec::new(), None).unwrap()).await.unwrap();
         Self { folder, clock, outbox, closing, rules }
     }
@@ -178,46 +186,6 @@ async fn a_message_refused_in_full_is_due_at_once_in_its_simplest_form_and_stays
     assert_eq!((third.id, third.simplest, third.unclear), (claim.delivery.id, true, 2));
 }
 
-/// The moment at which the stored file of the first version was made.
-const V1: Moment = Moment(1_795_298_029_567);
-
-#[tokio::test]
-async fn a_store_of_the_first_version_is_brought_up_to_date_with_all_that_it_owes() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("bugle.db"), include_bytes!("../../tests/fixtures/store/v1.db"))
-        .unwrap();
-    let story = Story::begin_in(folder, Clock::by_hand(V1.plus(Duration::from_mins(1)))).await;
-    assert_eq!(story.query::<i64>("SELECT max(version) FROM refinery_schema_history"), 2);
-    let story = story.restart().await;
-    let mut owed = Vec::new();
-    for destination in ["slack", "discord"] {
-        let destination = DestinationName::new(destination).unwrap();
-        while let Some(claim) = story.outbox.claim(&destination, "pace").await.unwrap() {
-            let event = claim.stored.read();
-            assert_eq!(
-                (claim.delivery.mentions.as_slice(), claim.delivery.simplest),
-                (&["here".to_owned()][..], false)
-            );
-            owed.push(format!("{destination} {} {} {}", event.trigger, event.title, claim.delivery.failures));
-            story.settle(&claim, Outcome::Delivered, Settlement::Delivered).await;
-        }
-    }
-    assert_eq!(
-        owed,
-        [
-            "slack firstException Payments::GatewayTimeout 1",
-            "slack feedback Paying takes forever 0",
-            "discord firstException Payments::GatewayTimeout 2",
-            "discord feedback Paying takes forever 0",
-        ]
-    );
-    assert_eq!(
-        story.query::<i64>("SELECT count(*) FROM attempts"),
-        7,
-        "three of the first version's, four of now"
-    );
-}
-
 #[tokio::test]
 async fn an_attempt_found_open_is_repeated_and_known_to_be_one() {
     let mut story = Story::begin().await;
@@ -243,6 +211,21 @@ async fn an_attempt_found_open_is_repeated_and_known_to_be_one() {
 }
 
 #[tokio::test]
+async fn what_is_under_way_is_taken_by_nobody_else() {
+    let story = Story::begin().await;
+    story.accept(event("a"), false).await;
+    let first = story.claim().await.unwrap();
+    assert!(story.claim().await.is_none());
+    assert_eq!(story.outbox.next(&team()).await.unwrap(), Next::Nothing, "nor does anybody wake up for it");
+    story.accept(event("b"), false).await;
+    let second = story.claim().await.expect("the next one is free");
+    assert_ne!(first.delivery.id, second.delivery.id);
+    let again = Settlement::Again { at: story.clock.now(), failures: 1, unclear: 0 };
+    story.settle(&first, Outcome::Passing, again).await;
+    assert_eq!(story.claim().await.unwrap().delivery.id, first.delivery.id);
+}
+
+#[tokio::test]
 async fn a_hold_survives_a_restart_but_not_a_new_address() {
     let story = Story::begin().await;
     let standing = story.outbox.standing(&team(), [1; 32]).await.unwrap();
@@ -255,8 +238,33 @@ async fn a_hold_survives_a_restart_but_not_a_new_address() {
     story.outbox.settle(&claim, verdict, again, vec![(team(), until)], None).await.unwrap();
     let story = story.restart().await;
     let standing = story.outbox.standing(&team(), [1; 32]).await.unwrap();
-    assert_eq!(standing, Standing { hold_until: Some(until), gone_since: Some(story.clock.now()) });
+    assert_eq!(
+        standing,
+        Standing { hold_until: Some(until), gone_since: Some(story.clock.now()), ..Standing::default() }
+    );
+    let mended = Standing { mended: Some(story.clock.now()), ..Standing::default() };
+    assert_eq!(story.outbox.standing(&team(), [2; 32]).await.unwrap(), mended);
     assert_eq!(story.outbox.standing(&team(), [2; 32]).await.unwrap(), Standing::default());
+}
+
+#[tokio::test]
+async fn a_platform_that_has_shut_us_out_has_done_so_at_a_new_address_too() {
+    let story = Story::begin().await;
+    story.outbox.standing(&team(), [1; 32]).await.unwrap();
+    story.accept(event("a"), false).await;
+    let again = Settlement::Again { at: story.clock.now(), failures: 0, unclear: 0 };
+    let settle = async |reason, until| {
+        let claim = story.claim().await.unwrap();
+        let verdict = Verdict::new(Outcome::WaitEverywhere(Duration::ZERO), reason, "");
+        story.outbox.settle(&claim, verdict, again, vec![(team(), until)], None).await.unwrap();
+    };
+    settle(Reason::RateLimited, Moment(2_000_000)).await;
+    assert_eq!(story.outbox.shut_out().await.unwrap(), []);
+    assert_eq!(story.outbox.standing(&team(), [2; 32]).await.unwrap().hold_until, None);
+    let until = Moment(3_000_000);
+    settle(Reason::Banned, until).await;
+    assert_eq!(story.outbox.shut_out().await.unwrap(), [(team(), until)]);
+    assert_eq!(story.outbox.standing(&team(), [3; 32]).await.unwrap().hold_until, Some(until));
 }
 
 #[tokio::test]
@@ -351,7 +359,7 @@ async fn recent_attempts_are_remembered_for_the_pace() {
 async fn only_one_process_serves_from_a_store() {
     let story = Story::begin().await;
     let path = story.folder.path().join("bugle.db");
-    let second = Outbox::open(&path, Clock::system(), []).unwrap_err();
+    let second = open(&path).unwrap_err();
     assert!(matches!(second, OpenError::InUse(_)), "{second}");
     drop(story.restart().await);
 }
@@ -361,7 +369,7 @@ async fn another_name_for_the_same_store_is_the_same_store() {
     let story = Story::begin().await;
     let alias = story.folder.path().join("alias.db");
     symlink(story.folder.path().join("bugle.db"), &alias).unwrap();
-    assert!(matches!(Outbox::open(&alias, Clock::system(), []).unwrap_err(), OpenError::InUse(_)));
+    assert!(matches!(open(&alias).unwrap_err(), OpenError::InUse(_)));
 }
 
 #[tokio::test]
@@ -370,7 +378,7 @@ async fn another_programs_database_is_left_as_it_is() {
     let path = folder.path().join("bugle.db");
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE events (id)").unwrap();
     let before = std::fs::read(&path).unwrap();
-    let refused = Outbox::open(&path, Clock::system(), []).unwrap_err();
+    let refused = open(&path).unwrap_err();
     assert!(matches!(refused, OpenError::Foreign(_)), "{refused:?}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
@@ -380,10 +388,9 @@ async fn what_is_no_store_is_refused_in_words() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bugle.db");
     std::fs::write(&path, "this is a letter to grandmother, and no database at all".repeat(50)).unwrap();
-    let refused = Outbox::open(&path, Clock::system(), []).unwrap_err();
+    let refused = open(&path).unwrap_err();
     assert!(matches!(refused, OpenError::Sqlite { .. }), "{refused:?}");
-    let nowhere =
-        Outbox::open(&folder.path().join("no/such/folder/bugle.db"), Clock::system(), []).unwrap_err();
+    let nowhere = open(&folder.path().join("no/such/folder/bugle.db")).unwrap_err();
     assert!(matches!(nowhere, OpenError::Io { .. }), "{nowhere:?}");
 }
 
@@ -399,7 +406,7 @@ async fn a_newer_store_is_refused() {
     let Story { folder, outbox, closing, .. } = story;
     drop(outbox);
     tokio::task::spawn_blocking(move || closing.wait()).await.unwrap();
-    let refused = Outbox::open(&path, Clock::system(), []).unwrap_err();
+    let refused = open(&path).unwrap_err();
     assert!(matches!(refused, OpenError::Newer(_)), "{refused:?}");
     drop(folder);
 }

@@ -23,6 +23,7 @@ const FILES: &[(&str, &str)] = &[
     ("feedback.hbs", include_str!("../../templates/feedback.hbs")),
     ("firstException.hbs", include_str!("../../templates/firstException.hbs")),
     ("issue.hbs", include_str!("../../templates/issue.hbs")),
+    ("notice.hbs", include_str!("../../templates/notice.hbs")),
     ("powerTen.hbs", include_str!("../../templates/powerTen.hbs")),
     ("projectApproachingRateLimit.hbs", include_str!("../../templates/projectApproachingRateLimit.hbs")),
     ("projectSamplingStarted.hbs", include_str!("../../templates/projectSamplingStarted.hbs")),

@@ -10,14 +10,18 @@ use crate::event::Event;
 use crate::message::{Tone, tone};
 use crate::source::lenient::whole;
 
-/// What stands after the id of a message that may have been posted before.
-pub(super) const REPEAT: &str = "may be a repeat";
+/// What stands after the id of a message that was meant for another destination, or may have been posted before.
+pub(super) fn marks(telling: &Telling<'_>) -> impl Iterator<Item = String> {
+    let instead = telling.instead_of.map(|destination| format!("instead of {destination}"));
+    instead.into_iter().chain(telling.repeat.then(|| "may be a repeat".to_owned()))
+}
 
 /// The context of a rendering.
-pub(super) fn context(event: &Event, telling: &Telling, uses: Uses, form: Form) -> Json {
+pub(super) fn context(event: &Event, telling: &Telling<'_>, uses: Uses, form: Form) -> Json {
     let mut context = group(FIELDS, event);
     let mut tell = |name: &str, value: Json| context.insert(name.to_owned(), value);
     tell("id", id(telling, form).into());
+    tell("instead_of", telling.instead_of.unwrap_or_default().into());
     tell("now", telling.now.to_string().into());
     tell("tone", tone_word(tone(event)).into());
     tell("test", event.test.into());
@@ -25,11 +29,12 @@ pub(super) fn context(event: &Event, telling: &Telling, uses: Uses, form: Form) 
     Json::Object(context)
 }
 
-/// A native template has no footer that we could put the word about repeats into.
-fn id(telling: &Telling, form: Form) -> String {
+/// A native template has no footer that we could put the marks into.
+fn id(telling: &Telling<'_>, form: Form) -> String {
+    let id = format!("#{}", telling.id);
     match form {
-        Form::Json if telling.repeat => format!("#{} · {REPEAT}", telling.id),
-        Form::Json | Form::Markdown => format!("#{}", telling.id),
+        Form::Json => [id].into_iter().chain(marks(telling)).collect::<Vec<_>>().join(" · "),
+        Form::Markdown => id,
     }
 }
 
@@ -67,8 +72,13 @@ mod tests {
     use crate::event::{EventId, Frame};
     use crate::name::SourceName;
 
-    fn telling(repeat: bool) -> Telling {
-        Telling { id: EventId(5), repeat, now: Moment(1_741_082_400_123) }
+    fn telling(repeat: bool) -> Telling<'static> {
+        Telling {
+            id: EventId(5),
+            repeat,
+            instead_of: repeat.then_some("oncall"),
+            now: Moment(1_741_082_400_123),
+        }
     }
 
     fn event() -> Event {
@@ -105,7 +115,8 @@ mod tests {
         assert_eq!(context["error"]["stack"][0]["own"], true);
         assert_eq!(context["test"], true);
         assert_eq!(context["raw"], Json::Null);
-        assert_eq!(context["id"], "#2227 · may be a repeat");
+        assert_eq!(context["id"], "#2227 · instead of oncall · may be a repeat");
+        assert_eq!(context["instead_of"], "oncall");
     }
 
     #[test]

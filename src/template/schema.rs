@@ -59,6 +59,7 @@ pub(super) const FIELDS: &[Field] = &[
     group("release", RELEASE),
     group("comment", &[text("text", |e| if e.trigger == "comment" { &e.text } else { "" })]),
     told("id"),
+    told("instead_of"),
     told("now"),
     told("tone"),
     told("test"),

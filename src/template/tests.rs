@@ -7,7 +7,8 @@ use crate::event::{Breadcrumb, Cause, Frame, Severity};
 use crate::message::{Block, Tone, plain};
 use crate::name::SourceName;
 
-const TELLING: Telling = Telling { id: EventId(27_000), repeat: false, now: Moment(1_741_082_400_000) };
+const TELLING: Telling<'static> =
+    Telling { id: EventId(27_000), repeat: false, instead_of: None, now: Moment(1_741_082_400_000) };
 
 fn event() -> Event {
     let mut event =
@@ -174,6 +175,24 @@ fn the_footer_ends_with_the_id_and_says_that_it_may_be_a_repeat() {
     assert_eq!(footer("# x\n\nb\n\n*a*\n\n*{{id}}*", true), "a · #3222 · may be a repeat");
     assert_eq!(footer("# x\n\nb\n\n*{{id}} a*", false), "#3222 a · #3222", "that may be of a value");
     assert_eq!(footer("# x\n\nb\n\n*{{id}}4*", false), "#32224 · #3222", "that was another id");
+}
+
+#[test]
+fn the_footer_says_whose_message_it_took_the_place_of() {
+    let set = set(&[
+        ("default.hbs", "# x\n\n- **Instead of:** {{instead_of}}"),
+        ("n.teams.json.hbs", r#"{"a":"{{id}}"}"#),
+    ]);
+    let telling = Telling { instead_of: Some("oncall"), ..TELLING };
+    let message = set.render(None, &event(), &telling);
+    assert_eq!((message.footer.to_string().as_str(), message.blocks.len()), ("#3222 · instead of oncall", 1));
+    assert!(set.render(None, &event(), &TELLING).blocks.is_empty());
+    let again = Telling { repeat: true, ..telling };
+    let footer = set.render(None, &event(), &again).footer.to_string();
+    assert_eq!(footer, "#3222 · instead of oncall · may be a repeat");
+    let native = set.native("teams", Some("n"), &event(), &again).unwrap().unwrap();
+    let parts: Vec<_> = native.parts(native.body["a"].as_str().unwrap()).collect();
+    assert_eq!(parts, [Part::Value(footer.as_str())]);
 }
 
 #[test]

@@ -188,6 +188,28 @@ async fn the_second_try_keeps_the_pace() {
 }
 
 #[tokio::test]
+async fn destinations_of_one_pace_group_share_one_pace() {
+    let place = Place::with("", "[[rules]]\nname = \"r\"\nsend_to = [\"slack\", \"discord\", \"teams\"]\n");
+    let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
+    let shared = "rate = \"3/s\"\npace_group = \"one person's\"";
+    // All three would be faster by themselves.
+    place.write("config.toml", &config.replacen("rate = \"50/s\"", shared, 2));
+    let bugle = place.serve();
+    for id in ["one", "two"] {
+        bugle.accept("backend", bugsnag(id, json!({}))).await;
+    }
+    let mut moments = Vec::new();
+    for chat in [&place.slack, &place.teams] {
+        moments.extend(wait_shown(chat, 2).await.iter().map(|received| received.at));
+    }
+    moments.sort_unstable();
+    for pair in moments.windows(2) {
+        assert!(pair[1] - pair[0] >= Duration::from_millis(300), "{moments:?}");
+    }
+    wait_shown(&place.discord, 2).await;
+}
+
+#[tokio::test]
 async fn a_gone_destination_keeps_its_queue_until_its_address_changes() {
     let mut place = Place::with("", &TO_SLACK.replace("\"slack\"", "[\"slack\", \"discord\"]"));
     place.slack.always(Behaviour::Answer(Answer::text(404, "no_service")));

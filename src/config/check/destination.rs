@@ -11,7 +11,7 @@ use super::super::place::Place;
 use super::super::{raw, unit};
 use super::secret::Vault;
 use super::webhook::{Host, Webhook, look};
-use crate::destination::{Address, Destination, PRODUCTS, Pace, Platform, Retry, platform};
+use crate::destination::{Address, Destination, Fallback, PRODUCTS, Pace, Platform, Retry, platform};
 use crate::name::DestinationName;
 use crate::secret::Secret;
 
@@ -203,7 +203,7 @@ fn destination(
     own: &Base,
 ) -> Option<Destination> {
     let name = findings.named(place, DestinationName::new(name));
-    check_fallback_after(findings, place, &written);
+    let fallback = fallback(findings, place, &written, own.retry.give_up_after);
     let wanted = rate(findings, &place.key("rate"), written.rate.as_deref(), platform.as_deref());
     let at = place.key("url");
     let url =
@@ -221,18 +221,36 @@ fn destination(
         pace_group: pace_group(findings, place, written.pace_group, webhook.as_ref(), &*platform, &name),
         retry: own.retry,
         timeout: own.timeout,
+        fallback,
         platform,
         name,
     })
 }
 
-fn check_fallback_after(findings: &mut Findings<'_>, place: &Place, written: &raw::Destination) {
-    let after = place.key("fallback_after");
-    findings.parsed(&after, written.fallback_after.as_deref(), unit::duration);
+/// For how long a destination may fail before its deliveries move, where nobody says.
+const FALLBACK_AFTER: Duration = Duration::from_mins(15);
+
+/// What is written of the fallback. Whether it exists is not known before all destinations are.
+fn fallback(
+    findings: &mut Findings<'_>,
+    place: &Place,
+    written: &raw::Destination,
+    give_up_after: Duration,
+) -> Option<Fallback> {
+    let at = place.key("fallback_after");
+    let after = findings.parsed(&at, written.fallback_after.as_deref(), unit::duration);
     let has_fallback = written.fallback.is_some() || findings.is_broken(&place.key("fallback"));
     if written.fallback_after.is_some() && !has_fallback {
-        findings.add(Finding::warning(&after, "without `fallback` this has no effect").at_key());
+        findings.add(Finding::warning(&at, "without `fallback` this has no effect").at_key());
     }
+    let to = DestinationName::new(written.fallback.as_deref()?).ok()?;
+    let after = after.unwrap_or(FALLBACK_AFTER);
+    if after >= give_up_after {
+        let at = if written.fallback_after.is_some() { at } else { place.key("fallback") };
+        let finding = Finding::warning(&at, "messages are given up before they would move to the fallback");
+        findings.add(finding.help("write a `fallback_after` that is shorter than `give_up_after`"));
+    }
+    Some(Fallback { to, after })
 }
 
 /// The address that a configuration without secrets has: a host that is promised never to exist.

@@ -9,6 +9,7 @@ use crate::clock::Moment;
 use crate::delivery::Outcome::{self, Delivered, Gone, Passing, Refused, Unclear, Wait, WaitEverywhere};
 use crate::delivery::{Reason, Verdict};
 use crate::destination::{PRODUCTS, Reply};
+use crate::metrics::is_known_end;
 
 fn reply(status: u16, body: &str, headers: &[(&str, &str)]) -> Reply {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -17,7 +18,9 @@ fn reply(status: u16, body: &str, headers: &[(&str, &str)]) -> Reply {
 }
 
 fn judge(product: &str, status: u16, body: &str) -> Verdict {
-    plain(product).judge(&reply(status, body, &[]))
+    let verdict = plain(product).judge(&reply(status, body, &[]));
+    assert!(is_known_end(verdict.outcome, verdict.reason), "not among the metrics' labels: {verdict:?}");
+    verdict
 }
 
 fn expect(product: &str, status: u16, body: &str, outcome: Outcome, reason: Reason) {

@@ -10,14 +10,18 @@ use super::any::{any_line, any_url};
 use super::check::visible as shown_in;
 use super::{PRODUCTS, check, messages, plain, visible};
 use crate::clock::Moment;
+use crate::delivery::Reason;
 use crate::event::{Cause, Event, EventId, Frame, LinkedIssue, Severity};
-use crate::name::SourceName;
+use crate::name::{DestinationName, SourceName};
+use crate::notice::{self, Bulletin, Notice};
+use crate::sample;
 use crate::template::{Telling, TemplateSet};
 use crate::text::one_line;
 
 static BUILT_IN: LazyLock<TemplateSet> = LazyLock::new(|| TemplateSet::built_in(TimeZone::UTC));
 
-const TELLING: Telling = Telling { id: EventId(27_000), repeat: false, now: Moment(1_741_082_400_000) };
+const TELLING: Telling<'static> =
+    Telling { id: EventId(27_000), repeat: false, instead_of: None, now: Moment(1_741_082_400_000) };
 
 /// The triggers that have a template, and what has none.
 const TRIGGERS: [&str; 16] = [
@@ -84,11 +88,12 @@ fn is_shown(said: &str, visible: &str, alone: bool) -> bool {
 }
 
 fn hold(event: &Event) {
-    let message = BUILT_IN.render(None, event, &TELLING);
-    assert_eq!(message, BUILT_IN.render(None, event, &TELLING), "the same input gives the same message");
+    let ask = (event.source == SourceName::own()).then_some(notice::TEMPLATE);
+    let message = BUILT_IN.render(ask, event, &TELLING);
+    assert_eq!(message, BUILT_IN.render(ask, event, &TELLING), "the same input gives the same message");
     for product in PRODUCTS {
         for repeat in [false, true] {
-            let message = BUILT_IN.render(None, event, &Telling { repeat, ..TELLING });
+            let message = BUILT_IN.render(ask, event, &Telling { repeat, ..TELLING });
             let body = plain(product).compose(&message, &[]);
             assert_eq!(check(product, &body), Vec::<String>::new(), "{product}");
             let visible = shown_in(product, &body);
@@ -156,8 +161,47 @@ fn a_megabyte_is_cut_visibly_in_every_template() {
     }
 }
 
+/// What bugle says of itself, with `text` wherever it says what somebody else has said.
+fn own(text: &str) -> Vec<Event> {
+    let (from, to) = (DestinationName::new("oncall").unwrap(), DestinationName::new("team").unwrap());
+    let words = text.to_owned();
+    let notices = [
+        Notice::DestinationGone { destination: from.clone(), words: words.clone(), fallback: None },
+        Notice::DeadLetters {
+            destination: None,
+            reason: Reason::Blocked,
+            words: words.clone(),
+            example: None,
+            count: u64::MAX,
+        },
+        Notice::ReloadRefused { problems: vec![words; 9] },
+        Notice::DivertingBegan { from, to, gone: true },
+    ];
+    let tell = |notice: Notice| {
+        let (mut bulletin, topic) = (Bulletin::default(), notice.topic());
+        bulletin.add(notice.clone(), Moment(0));
+        bulletin.add(notice, Moment(0));
+        bulletin.tell(&topic, true, None, Moment(0)).event()
+    };
+    notices.into_iter().map(tell).collect()
+}
+
+#[test]
+fn a_notice_is_taken_whatever_a_platform_or_a_configuration_says() {
+    let long = "x *y* <!channel> `z` ".repeat(50_000);
+    for text in messages::HOSTILE.iter().copied().chain([long.as_str(), ""]) {
+        own(text).iter().for_each(hold);
+    }
+    sample::notices(Moment(0)).iter().for_each(hold);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn any_notice_is_told_on_every_platform(text in any_line(), which in 0..4_usize) {
+        hold(&own(&text)[which]);
+    }
 
     #[test]
     fn any_event_is_told_on_every_platform(event in any_event()) {
