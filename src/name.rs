@@ -73,6 +73,11 @@ slug! {
 }
 
 impl SourceName {
+    /// The name under which bugle speaks of itself; no configured source has it.
+    pub fn own() -> Self {
+        Self(Arc::from("bugle"))
+    }
+
     /// The name of a source that cannot be told any more.
     pub fn unknown() -> Self {
         Self(Arc::from("unknown"))

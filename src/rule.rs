@@ -115,6 +115,12 @@ struct CompiledField {
 const COMPILED_LIMIT: usize = 64 << 20;
 
 impl RuleSet {
+    /// No rules: what is sent all the same is sent by none.
+    pub fn empty() -> Self {
+        let text = describe(&[], None);
+        Self { rules: Vec::new(), fields: Vec::new(), default_destination: None, text }
+    }
+
     /// Compiles `rules`, in their order. An event that none of them matches goes to `default_destination`.
     pub fn new(rules: Vec<Rule>, default_destination: Option<DestinationName>) -> Result<Self, CompileError> {
         let text = describe(&rules, default_destination.as_ref());

@@ -6,6 +6,7 @@
 
 mod bugfender;
 mod bugsnag;
+mod own;
 
 use serde_json::Value;
 use serde_json::value::to_raw_value;
@@ -15,6 +16,8 @@ use crate::clock::Moment;
 use crate::event::Event;
 use crate::name::SourceName;
 use crate::source::{PRODUCTS, plain_tracker};
+
+pub use own::notices;
 
 /// The samples of a tracker, by trigger in the tracker's own word; none for an unknown tracker.
 ///
@@ -37,7 +40,7 @@ pub fn sample(product: &str, trigger: &str, now: Moment) -> Option<Value> {
 }
 
 /// An event of every kind: of each trigger that has a sample, of one that is unknown, of one that could not be read, of a
-/// test message, and one of which nothing is known. To try templates with.
+/// test message, one of which nothing is known, and what bugle says of itself. To try templates with.
 pub fn events() -> Vec<Event> {
     const THEN: Moment = Moment(1_790_000_000_000);
     let mut events = Vec::new();
@@ -63,6 +66,7 @@ pub fn events() -> Vec<Event> {
         });
         events.push(Event::blank(source, product, "{}"));
     }
+    events.extend(notices(THEN));
     events
 }
 

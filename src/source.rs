@@ -7,6 +7,7 @@ mod bugfender;
 mod bugsnag;
 mod credential;
 pub mod lenient;
+mod own;
 
 use std::fmt::Debug;
 use std::net::IpAddr;
@@ -20,7 +21,8 @@ use serde_json::value::RawValue;
 use crate::event::Event;
 use crate::name::SourceName;
 
-pub use credential::{Offered, Token};
+pub use credential::{Offered, Token, credential};
+pub use own::{Fact, OWN, Own};
 
 /// What a tracker's product sends, and how it is read.
 pub trait Tracker: Debug + Send + Sync {
@@ -49,9 +51,11 @@ pub fn tracker<'de, D: Deserializer<'de>>(
     })
 }
 
-/// The tracker of `product` as it is without options, to read a stored element again.
+/// The tracker of `product` as it is without options, to read a stored element again; also of [`OWN`], which is no
+/// product that a source can have.
 pub fn plain_tracker(product: &str) -> Option<Arc<dyn Tracker>> {
     match product {
+        OWN => Some(Arc::new(own::Reader)),
         "bugsnag" => Some(Arc::new(bugsnag::Options::default())),
         "bugfender" => Some(Arc::new(bugfender::Options::default())),
         _ => None,

@@ -17,9 +17,10 @@ use crate::courier::Letter;
 use crate::destination::{Destination, PRODUCTS};
 use crate::event::{Event, EventId};
 use crate::name::nearest;
+use crate::notice;
 use crate::rule::Route;
-use crate::sample::{sample, triggers};
-use crate::source::Source;
+use crate::sample::{notices, sample, triggers};
+use crate::source::{OWN, Source};
 use crate::template::{Telling, TemplateFile, TemplateSet};
 
 /// What is to be shown.
@@ -145,7 +146,11 @@ fn events(sources: &[Source], asked: Asked<'_>) -> Result<Vec<Event>> {
             Some(name) => vec![find(sources, name)?],
             None => sources.iter().collect(),
         };
-        return chosen.into_iter().map(samples).collect::<Result<Vec<_>>>().map(|events| events.concat());
+        let mut events = chosen.into_iter().map(samples).collect::<Result<Vec<_>>>()?.concat();
+        if asked.source.is_none() {
+            events.extend(notices(Clock::system().now()));
+        }
+        return Ok(events);
     };
     let source = match (asked.source, sources) {
         (Some(name), _) => find(sources, name)?,
@@ -214,16 +219,10 @@ impl Preview<'_> {
     /// What the rules decide, in words and as the routes to show. With a template on the command line, an event that
     /// goes nowhere is shown once on each platform.
     fn routes(&self, event: &Event) -> (Vec<String>, Vec<(Route, &Destination)>) {
-        let Settings { rules, destinations, .. } = self.settings;
-        let routing = rules.route(event);
-        let mut words: Vec<String> =
-            routing.matched.iter().map(|name| format!("rule \"{name}\" matches")).collect();
-        if routing.matched.is_empty() {
-            words.push("no rule matches".to_owned());
-        }
+        let Settings { destinations, .. } = self.settings;
+        let (mut words, routing) = self.decide(event);
         let find = |name: &str| destinations.iter().find(|destination| destination.name.as_str() == name);
         let mut routes: Vec<(Route, &Destination)> = routing
-            .routes
             .into_iter()
             .filter_map(|route| find(route.destination.as_str()).map(|destination| (route, destination)))
             .collect();
@@ -235,6 +234,21 @@ impl Preview<'_> {
             }
         }
         (words, routes)
+    }
+
+    fn decide(&self, event: &Event) -> (Vec<String>, Vec<Route>) {
+        if event.product == OWN {
+            let words = "no rule sees what bugle says of itself: it goes where `notices_to` says".to_owned();
+            let routes = self.settings.notices_to.iter().map(|to| notice::route(event, to));
+            return (vec![words], routes.collect());
+        }
+        let routing = self.settings.rules.route(event);
+        let mut words: Vec<String> =
+            routing.matched.iter().map(|name| format!("rule \"{name}\" matches")).collect();
+        if words.is_empty() {
+            words.push("no rule matches".to_owned());
+        }
+        (words, routing.routes)
     }
 
     fn one_of_each(&self) -> Vec<(Route, &Destination)> {
@@ -254,7 +268,7 @@ impl Preview<'_> {
         let letter = Letter {
             event,
             template: self.ask.as_deref().or(route.template.as_deref()),
-            telling: Telling { id: NUMBER, repeat: false, now: self.clock.now() },
+            telling: Telling { id: NUMBER, repeat: false, instead_of: None, now: self.clock.now() },
             mentions: &mentions,
         };
         letter.body(&self.templates, &*destination.platform)

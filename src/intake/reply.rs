@@ -1,14 +1,11 @@
 //! What the caller gets back: a receipt, or a status, a stable code and one sentence.
 
-use std::net::IpAddr;
-
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::Serialize;
 
 use crate::outbox::{Accepted, StoreError};
-use crate::report::Report;
 use crate::source::{BodyError, RejectError};
 
 /// What was accepted.
@@ -91,8 +88,25 @@ pub enum IntakeError {
 }
 
 impl IntakeError {
+    /// The codes that a configured source's callers may be answered with.
+    pub(super) const REASONS: [&str; 13] = [
+        "forbidden",
+        "unauthorized",
+        "method_not_allowed",
+        "unknown_coding",
+        "too_large",
+        "broken_coding",
+        "crowded",
+        "broken_off",
+        "too_slow",
+        "not_utf8",
+        "not_json",
+        "not_an_object",
+        "store_unavailable",
+    ];
+
     /// The status and the stable code.
-    fn kind(&self) -> (StatusCode, &'static str) {
+    pub(super) fn kind(&self) -> (StatusCode, &'static str) {
         match self {
             Self::UnknownSource => (StatusCode::NOT_FOUND, "unknown_source"),
             Self::Rejected(RejectError::Forbidden) => (StatusCode::FORBIDDEN, "forbidden"),
@@ -111,17 +125,9 @@ impl IntakeError {
         }
     }
 
-    /// Says so to the caller, and in the log: our own trouble is for a person to mend, a sender's is not.
-    pub(super) fn answer(&self, source: &str, sender: Option<IpAddr>) -> HttpResponse {
+    /// What the caller is told.
+    pub(super) fn answer(&self) -> HttpResponse {
         let (status, code) = self.kind();
-        let sender = sender.map(tracing::field::display);
-        // A path that is not a source's may be anything, a token in the wrong place for example.
-        let source = if matches!(self, Self::UnknownSource) { "" } else { source };
-        if status.is_server_error() {
-            tracing::error!(source, sender, reason = code, error = %Report(self), "webhook refused");
-        } else {
-            tracing::warn!(source, sender, reason = code, error = %Report(self), "webhook refused");
-        }
         let mut answer = HttpResponse::build(status);
         match status {
             StatusCode::METHOD_NOT_ALLOWED => answer.insert_header((ALLOW, "POST")),

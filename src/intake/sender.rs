@@ -1,10 +1,8 @@
-//! Who calls: the address, behind proxies or not, and the credential in a header.
+//! Who calls: the address, behind proxies or not.
 
-use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use actix_web::HttpRequest;
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ipnet::IpNet;
 
 /// The sender's address. Behind trusted proxies it is the last address of `X-Forwarded-For` that is not one of them;
@@ -36,24 +34,6 @@ fn parse(entry: &str) -> Option<IpAddr> {
         entry.parse::<IpAddr>().or_else(|_| entry.parse::<SocketAddr>().map(|address| address.ip()));
     let bare = || entry.strip_prefix('[')?.strip_suffix(']')?.parse::<IpAddr>().ok();
     Some(address.ok().or_else(bare)?.to_canonical())
-}
-
-/// The token in an `Authorization` header: the bearer token, or the password of basic authentication.
-pub(super) fn credential(header: &str) -> Option<Cow<'_, str>> {
-    let (scheme, value) = header.trim().split_once(' ')?;
-    let value = value.trim();
-    if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(Cow::Borrowed(value));
-    }
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let decoded = String::from_utf8(base64(value)?).ok()?;
-    decoded.split_once(':').map(|(_, password)| Cow::Owned(password.to_owned()))
-}
-
-fn base64(text: &str) -> Option<Vec<u8>> {
-    BASE64_STANDARD.decode(text).ok()
 }
 
 /// The value of `name` in the address's query.
@@ -96,16 +76,6 @@ mod tests {
         ];
         for (peer, forwarded, expected) in cases {
             assert_eq!(sender(peer, forwarded).as_deref(), *expected, "{peer} {forwarded:?}");
-        }
-    }
-
-    #[test]
-    fn a_credential_is_a_bearer_token_or_a_basic_password() {
-        assert_eq!(credential("Bearer abc").as_deref(), Some("abc"));
-        assert_eq!(credential("bearer  abc ").as_deref(), Some("abc"));
-        assert_eq!(credential("Basic dXNlcjphOmI=").as_deref(), Some("a:b"));
-        for nothing in ["", "Bearer", "Basic !!!", "Basic dXNlcg==", "Digest abc"] {
-            assert_eq!(credential(nothing), None, "{nothing}");
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use crate::clock::Moment;
 use crate::delivery::Reason;
 use crate::name::DestinationName;
 use crate::outbox::{Durability, Outbox, StoreError};
+use crate::source::OWN;
 
 /// What is kept, and for how long.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,17 @@ pub struct Keep {
     pub dead_letters: Duration,
     /// The largest size of the file, in bytes, before the oldest settled history goes early.
     pub max_size: u64,
+}
+
+/// What a step of forgetting came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Whether there may be more to forget.
+    pub more: bool,
+    /// What the store holds, in bytes.
+    pub used: u64,
+    /// Deliveries given up because nobody has mended their destination, but for those of bugle's own events.
+    pub stranded: u64,
 }
 
 /// Events that go in one step, at most.
@@ -33,11 +45,12 @@ const PAGES: u32 = 2_000;
 const IDENTITIES_AT_LEAST: Duration = Duration::from_hours(7 * 24);
 
 impl Outbox {
-    /// Takes one step of forgetting; whether there may be more to forget.
-    pub async fn prune(&self, keep: Keep) -> Result<bool, StoreError> {
+    /// Takes one step of forgetting.
+    pub async fn prune(&self, keep: Keep) -> Result<Pruned, StoreError> {
         let now = self.clock.now();
+        let wakes = self.wakes.load();
         let known =
-            serde_json::json!(self.wakes.keys().map(DestinationName::as_str).collect::<Vec<_>>()).to_string();
+            serde_json::json!(wakes.keys().map(DestinationName::as_str).collect::<Vec<_>>()).to_string();
         let forget = move |transaction: &Transaction<'_>| {
             let old = forget_events(transaction, now.minus(keep.history), now.minus(keep.dead_letters))?;
             let early = if old < STEP && used(transaction)? > keep.max_size {
@@ -45,35 +58,53 @@ impl Outbox {
             } else {
                 0
             };
-            strand(transaction, &known, now, now.minus(keep.history))?;
+            let stranded = strand(transaction, &known, now, now.minus(keep.history))?;
             let identities = keep.history.max(IDENTITIES_AT_LEAST);
             transaction.execute("DELETE FROM identities WHERE seen_at < ?1", [now.minus(identities).0])?;
-            Ok(old == STEP || early == STEP)
+            Ok((old == STEP || early == STEP, used(transaction)?, stranded))
         };
-        let more = self.writer.write(Durability::Handed, forget).await?;
+        let (more, used, stranded) = self.writer.write(Durability::Handed, forget).await?;
+        self.log_stranded(&stranded);
         self.writer.write(Durability::Handed, shrink).await?;
-        Ok(more)
+        let stranded = stranded.iter().filter(|(_, is_own)| !is_own).count();
+        Ok(Pruned { more, used, stranded: u64::try_from(stranded).unwrap_or(u64::MAX) })
+    }
+
+    fn log_stranded(&self, all: &[(String, bool)]) {
+        let stranded = all.len();
+        if stranded > 0 {
+            tracing::error!(
+                stranded,
+                "given up: nobody has mended their destination for as long as history is kept"
+            );
+        }
+        for destination in all.iter().filter_map(|(name, _)| DestinationName::new(name).ok()) {
+            self.metrics.buried(&destination, Reason::Stranded, 1);
+        }
     }
 }
 
 /// Gives up what has waited for longer than history is kept, for a destination that is gone or no longer configured:
-/// whoever wanted it told has had that long to mend it.
-fn strand(transaction: &Transaction<'_>, known: &str, now: Moment, before: Moment) -> rusqlite::Result<()> {
-    let stranded = transaction.execute(
-        "UPDATE deliveries SET state = 'dead', settled_at = ?1, reason = ?2 WHERE id IN (
-             SELECT id FROM deliveries WHERE state = 'waiting' AND accepted_at < ?3 AND (
-                 destination NOT IN (SELECT value FROM json_each(?4))
-                 OR destination IN (SELECT name FROM destinations WHERE gone_since IS NOT NULL))
-             LIMIT ?5)",
-        params![now.0, Reason::Stranded.as_str(), before.0, known, STEP],
-    )?;
-    if stranded > 0 {
-        tracing::error!(
-            stranded,
-            "given up: nobody has mended their destination for as long as history is kept"
-        );
-    }
-    Ok(())
+/// whoever wanted it told has had that long to mend it. Whose they were, and whether they were of bugle's own events.
+fn strand(
+    transaction: &Transaction<'_>,
+    known: &str,
+    now: Moment,
+    before: Moment,
+) -> rusqlite::Result<Vec<(String, bool)>> {
+    transaction
+        .prepare_cached(
+            "UPDATE deliveries SET state = 'dead', settled_at = ?1, reason = ?2 WHERE id IN (
+                 SELECT id FROM deliveries WHERE state = 'waiting' AND accepted_at < ?3 AND (
+                     destination NOT IN (SELECT value FROM json_each(?4))
+                     OR destination IN (SELECT name FROM destinations WHERE gone_since IS NOT NULL))
+                 LIMIT ?5)
+             RETURNING destination, (SELECT product = ?6 FROM events WHERE id = deliveries.event)",
+        )?
+        .query_map(params![now.0, Reason::Stranded.as_str(), before.0, known, STEP, OWN], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect()
 }
 
 /// Gives free pages back to the file system, a bounded number at a time.
@@ -85,8 +116,8 @@ fn shrink(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 }
 
 /// The bytes of the file that hold something.
-fn used(transaction: &Transaction<'_>) -> rusqlite::Result<u64> {
-    let pragma = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+pub(super) fn used(connection: &Connection) -> rusqlite::Result<u64> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let bytes = (pragma("page_count")? - pragma("freelist_count")?) * pragma("page_size")?;
     Ok(u64::try_from(bytes).unwrap_or(0))
 }

@@ -84,7 +84,7 @@ fn fill_in(
     event: &Event,
     mentions: &[Mention],
 ) -> Result<Value, NativeError> {
-    let telling = Telling { id: EventId(7), repeat: false, now: Moment(0) };
+    let telling = Telling { id: EventId(7), repeat: false, instead_of: None, now: Moment(0) };
     let native = set.native(platform.product(), Some(name), event, &telling).expect("it is native").unwrap();
     platform.fill(&native, mentions, "thread")
 }

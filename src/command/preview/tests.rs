@@ -38,7 +38,7 @@ fn cards_by(templates: &TemplateSet, template: Option<&str>, event: &Event) -> S
     let mut out = Vec::new();
     for product in PRODUCTS {
         let platform = platform(product, Value::Object(Map::new())).unwrap().unwrap();
-        let telling = Telling { id: EventId(27_000), repeat: false, now: NOW };
+        let telling = Telling { id: EventId(27_000), repeat: false, instead_of: None, now: NOW };
         let letter = Letter { event, template, telling, mentions: &[] };
         writeln!(out, "{}", heading(product)).unwrap();
         let body = letter.body(templates, &*platform);
@@ -57,6 +57,15 @@ fn every_sample_by_its_template() {
             let name = format!("{product}_{}", trigger.replace(':', "_"));
             insta::assert_snapshot!(name, cards(&event(product, &body)));
         }
+    }
+}
+
+#[test]
+fn what_bugle_says_of_itself() {
+    let cards =
+        |event: &Event| cards_by(&TemplateSet::built_in(TimeZone::UTC), Some(notice::TEMPLATE), event);
+    for (number, event) in notices(NOW).iter().enumerate() {
+        insta::assert_snapshot!(format!("notice_{number}_{}", event.trigger), cards(event));
     }
 }
 

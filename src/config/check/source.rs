@@ -46,7 +46,7 @@ fn source(
     name: &str,
     node: &Node,
 ) -> Option<Source> {
-    let name = findings.named(place, SourceName::new(name));
+    let name = findings.named(place, SourceName::new(name)).filter(|name| is_free(findings, place, name));
     let keys = keys_of::<raw::Source>();
     let (common, options) = node.split(keys);
     let written: raw::Source = findings.read(place, &common).unwrap_or_default();
@@ -56,6 +56,17 @@ fn source(
     let tokens = tokens(findings, vault, &place.key("tokens"), written.tokens);
     let allow_from = networks(findings, &place.key("allow_from"), written.allow_from);
     Some(Source { name: name?, tracker: tracker?, tokens, allow_from })
+}
+
+/// Whether a source may have `name`: one is bugle's own, under which it says that it is unwell.
+fn is_free(findings: &mut Findings<'_>, place: &Place, name: &SourceName) -> bool {
+    let is_free = *name != SourceName::own();
+    if !is_free {
+        let finding =
+            Finding::problem(place, format!("`{name}` is the name under which bugle speaks of itself"));
+        findings.add(finding.at_key().expected("another name for this source"));
+    }
+    is_free
 }
 
 fn tokens(
