@@ -7,6 +7,7 @@
 mod body;
 mod reply;
 mod sender;
+mod streak;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,29 +16,86 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Server;
 use crate::event::Event;
-use crate::name::RuleName;
+use crate::herald::Notices;
+use crate::metrics::Metrics;
+use crate::name::{RuleName, SourceName};
+use crate::notice::{Matter, Notice};
 use crate::outbox::{Accepted, Offer, Outbox, RuleSetId};
+use crate::report::Report;
 use crate::rule::RuleSet;
-use crate::source::{Offered, Source};
+use crate::source::{Offered, Source, credential};
 
 pub use reply::IntakeError;
 
 use body::Room;
-use reply::Receipt;
+use reply::{Receipt, Refusal};
+use streak::Streak;
 
 /// The front door, shared by all of the server's workers.
 #[derive(Debug)]
 pub struct Intake {
-    sources: HashMap<String, Source>,
-    rules: RuleSet,
-    rule_set: RuleSetId,
+    desk: ArcSwap<Desk>,
     outbox: Outbox,
+    notices: Notices,
     room: Room,
     trusted_proxies: Vec<IpNet>,
+    metrics: Metrics,
+    stopping: CancellationToken,
+}
+
+/// What a reload of the configuration may change while webhooks arrive: each takes its whole way with one of them.
+#[derive(Debug)]
+pub struct Desk {
+    doors: HashMap<String, Door>,
+    rules: Arc<RuleSet>,
+    rule_set: RuleSetId,
+}
+
+/// A source, and how it fares.
+#[derive(Debug)]
+struct Door {
+    source: Source,
+    streak: Arc<Streak>,
+}
+
+impl Desk {
+    /// A desk for these `sources`, where an event takes the way that `rules` say, known to the store as `rule_set`.
+    pub fn new(sources: Vec<Source>, rules: Arc<RuleSet>, rule_set: RuleSetId) -> Self {
+        let door = |source: Source| (source.name.to_string(), Door { source, streak: Arc::default() });
+        Self { doors: sources.into_iter().map(door).collect(), rules, rule_set }
+    }
+
+    /// Goes on with the streaks of the desk `before`: a reload mends nothing by itself.
+    fn carry_on(&mut self, before: &Self) {
+        for (name, door) in &mut self.doors {
+            if let Some(before) = before.doors.get(name) {
+                door.streak = Arc::clone(&before.streak);
+            }
+        }
+    }
+
+    fn begin_to_count(&self, metrics: &Metrics) {
+        metrics.know_sources(self.doors.values().map(|door| &door.source.name), &IntakeError::REASONS);
+    }
+
+    /// Who hears of `event`, and why, for who looks closely.
+    fn decide(&self, event: Event) -> Offer {
+        let routing = self.rules.route(&event);
+        tracing::debug!(
+            source = %event.source,
+            trigger = event.trigger,
+            rules = ?routing.matched.iter().map(RuleName::as_str).collect::<Vec<_>>(),
+            destinations = ?routing.routes.iter().map(|route| route.destination.as_str()).collect::<Vec<_>>(),
+            "routed"
+        );
+        Offer { event, routing }
+    }
 }
 
 /// Adds the front door and the health checks to a server.
@@ -59,34 +117,41 @@ async fn hook(request: HttpRequest, payload: Payload, intake: web::Data<Intake>)
         Some((source, token)) => (source, Some(token)),
         None => (path, None),
     };
-    match intake.take(&request, payload, source, token).await {
-        Ok(receipt) => {
-            let Receipt { events, new, duplicates, owed, .. } = receipt;
-            tracing::info!(source, events, new, duplicates, deliveries = owed, "webhook accepted");
-            HttpResponse::Ok().json(receipt)
-        }
-        Err(error) => error.answer(source, request.peer_addr().map(|address| address.ip())),
+    let outcome = intake.take(&request, payload, source, token).await;
+    intake.watch(source, outcome.as_ref().err());
+    match outcome {
+        Ok(receipt) => intake.log_taken(source, receipt),
+        Err(error) => intake.log_refused(source, &error, &request),
     }
 }
 
 impl Intake {
-    /// A front door with these `sources`, where an event takes the way that `rules` say, known to the store as
-    /// `rule_set`.
+    /// A front door where `desk` decides. From when `stopping` is cancelled no courier is at work.
     pub fn new(
         server: &Server,
-        sources: Vec<Source>,
-        rules: RuleSet,
-        rule_set: RuleSetId,
+        desk: Desk,
         outbox: Outbox,
+        metrics: Metrics,
+        notices: Notices,
+        stopping: CancellationToken,
     ) -> Self {
+        desk.begin_to_count(&metrics);
         Self {
-            sources: sources.into_iter().map(|source| (source.name.to_string(), source)).collect(),
-            rules,
-            rule_set,
+            desk: ArcSwap::from_pointee(desk),
             outbox,
+            notices,
             room: Room::new(server.max_body),
             trusted_proxies: server.trusted_proxies.clone(),
+            metrics,
+            stopping,
         }
+    }
+
+    /// Lets `desk` decide from now on. What is under way goes on as it began.
+    pub fn set(&self, mut desk: Desk) {
+        desk.carry_on(&self.desk.load());
+        desk.begin_to_count(&self.metrics);
+        self.desk.store(Arc::new(desk));
     }
 
     /// One webhook's way to the durable line.
@@ -97,9 +162,10 @@ impl Intake {
         source: &str,
         token: Option<&str>,
     ) -> Result<Receipt, IntakeError> {
-        let source = self.sources.get(source).ok_or(IntakeError::UnknownSource)?;
+        let desk = self.desk.load_full();
+        let source = &desk.doors.get(source).ok_or(IntakeError::UnknownSource)?.source;
         let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let in_header = header.and_then(sender::credential);
+        let in_header = header.and_then(credential);
         let offered = Offered { in_path: token, in_header: in_header.as_deref() };
         let verified = source.verify(sender::address(request, &self.trusted_proxies), offered)?;
         if request.method() != Method::POST {
@@ -110,24 +176,56 @@ impl Intake {
         let body = self.room.read(request, payload).await?;
         let events = verified.parse(&body, sender::query(request, "type").as_deref())?;
         drop(body);
-        let offers = events.into_iter().map(|event| self.decide(event)).collect();
-        let accepted: Vec<Accepted> = self.outbox.accept(self.rule_set, offers, permit).await?;
+        let offers = events.into_iter().map(|event| desk.decide(event)).collect();
+        let accepted: Vec<Accepted> = self.outbox.accept(desk.rule_set, offers, permit).await?;
         Ok(Receipt::of(&accepted))
+    }
+
+    fn log_taken(&self, source: &str, receipt: Receipt) -> HttpResponse {
+        let Receipt { events, new, duplicates, owed, .. } = receipt;
+        tracing::info!(source, events, new, duplicates, deliveries = owed, "webhook accepted");
+        if let Ok(source) = SourceName::new(source) {
+            self.metrics.webhook_taken(&source);
+        }
+        HttpResponse::Ok().json(receipt)
+    }
+
+    /// Says so to the caller, and in the log: our own trouble is for a person to mend, a sender's is not.
+    fn log_refused(&self, source: &str, error: &IntakeError, request: &HttpRequest) -> HttpResponse {
+        let (status, reason) = error.kind();
+        let sender = request.peer_addr().map(|address| tracing::field::display(address.ip()));
+        // A path that is not a source's may be anything, a token in the wrong place for example.
+        let source = SourceName::new(source).ok().filter(|_| !matches!(error, IntakeError::UnknownSource));
+        let name = source.as_ref().map_or("", SourceName::as_str);
+        if status.is_server_error() {
+            tracing::error!(source = name, sender, reason, error = %Report(error), "webhook refused");
+        } else {
+            tracing::warn!(source = name, sender, reason, error = %Report(error), "webhook refused");
+        }
+        self.metrics.webhook_rejected(source.as_ref(), reason);
+        error.answer()
     }
 }
 
 impl Intake {
-    /// Who hears of `event`, and why, for who looks closely.
-    fn decide(&self, event: Event) -> Offer {
-        let routing = self.rules.route(&event);
-        tracing::debug!(
-            source = %event.source,
-            trigger = event.trigger,
-            rules = ?routing.matched.iter().map(RuleName::as_str).collect::<Vec<_>>(),
-            destinations = ?routing.routes.iter().map(|route| route.destination.as_str()).collect::<Vec<_>>(),
-            "routed"
-        );
-        Offer { event, routing }
+    /// Says so when webhooks of a source are turned away time and again.
+    fn watch(&self, source: &str, refused: Option<&IntakeError>) {
+        let desk = self.desk.load();
+        let Some(Door { source, streak }) = desk.doors.get(source) else { return };
+        let Some(error) = refused else {
+            if streak.ends() {
+                self.notices.is_over(Matter::Rejected(source.name.clone()));
+            }
+            return;
+        };
+        // Our own trouble says nothing about the sender.
+        let (status, reason) = error.kind();
+        if status.is_client_error()
+            && let Some(count) = streak.goes_on()
+        {
+            let source = source.name.clone();
+            self.notices.tell(Notice::WebhooksRejected { source, reason, count });
+        }
     }
 }
 
@@ -136,16 +234,20 @@ async fn alive() -> HttpResponse {
 }
 
 async fn ready(intake: web::Data<Intake>) -> HttpResponse {
-    if intake.outbox.is_writable().await {
-        HttpResponse::Ok().json(serde_json::json!({ "status": "ready" }))
+    let message = if intake.stopping.is_cancelled() {
+        "no courier is at work: bugle is stopping"
+    } else if !intake.outbox.is_writable().await {
+        "the store cannot be written"
     } else {
-        let message = "the store cannot be written";
-        HttpResponse::ServiceUnavailable()
-            .json(reply::Refusal { error: "not_ready", message: message.to_owned() })
-    }
+        return HttpResponse::Ok().json(serde_json::json!({ "status": "ready" }));
+    };
+    HttpResponse::ServiceUnavailable().json(Refusal { error: "not_ready", message: message.to_owned() })
 }
 
 async fn nowhere() -> HttpResponse {
     let message = "there is nothing here; webhooks go to /hooks/<source>/<token>".to_owned();
-    HttpResponse::build(StatusCode::NOT_FOUND).json(reply::Refusal { error: "not_found", message })
+    HttpResponse::build(StatusCode::NOT_FOUND).json(Refusal { error: "not_found", message })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,27 +6,35 @@
 
 mod accept;
 mod attempt;
+mod divert;
 mod history;
+mod own;
 mod prune;
 mod schema;
+mod standing;
 mod writer;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use rusqlite::{Connection, Transaction};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::name::DestinationName;
 
 pub use accept::{Accepted, Offer, RuleSetId};
-pub use attempt::{Claim, Interrupted, Next, Standing, StoredEvent};
-pub use prune::Keep;
+pub use attempt::{Claim, Interrupted, Next, StoredEvent};
+pub use divert::Diverted;
+pub use own::free_on_disk;
+pub use prune::{Keep, Pruned};
 pub use schema::OpenError;
+pub use standing::Standing;
 
 use schema::Lock;
 use writer::{Durability, Writer};
@@ -50,11 +58,16 @@ pub enum StoreError {
 pub struct Outbox {
     writer: Writer,
     reader: Arc<Mutex<Connection>>,
-    wakes: Arc<HashMap<DestinationName, Arc<Notify>>>,
+    wakes: Arc<ArcSwap<Wakes>>,
     /// When it was last tried whether the store can be written, and whether it could.
     proof: Arc<Mutex<Option<(Instant, bool)>>>,
+    path: Arc<PathBuf>,
+    metrics: Metrics,
     clock: Clock,
 }
+
+/// What is notified for each destination that there is.
+type Wakes = HashMap<DestinationName, Arc<Notify>>;
 
 /// What must be waited for when the store is closed: every [`Outbox`] dropped, then this joined.
 #[derive(Debug)]
@@ -84,37 +97,50 @@ impl Outbox {
     /// Opens the store at `path`, or makes it. Refuses if another process serves from it.
     ///
     /// Blocks while tables are brought up to date.
-    pub fn open(
-        path: &Path,
-        clock: Clock,
-        destinations: impl IntoIterator<Item = DestinationName>,
-    ) -> Result<(Self, Closing), OpenError> {
+    pub fn open(path: &Path, clock: Clock, metrics: Metrics) -> Result<(Self, Closing), OpenError> {
         let lock = schema::lock(path)?;
         let connection = schema::open(path)?;
         let reader = schema::open_reader(path)?;
         let checkpoints = schema::open_for_checkpoints(path)?;
         let io = |cause| OpenError::Io { path: path.to_owned(), cause };
-        let (writer, writing) = Writer::start(connection).map_err(io)?;
+        let (writer, writing) = Writer::start(connection, metrics.clone()).map_err(io)?;
         let reader = Arc::new(Mutex::new(reader));
         let still_open = Arc::downgrade(&reader);
         let checkpoints = thread::Builder::new()
             .name("outbox-checkpoints".into())
             .spawn(move || {
                 while still_open.strong_count() > 0 {
+                    // First, so that no start has to wait for one.
+                    thread::park_timeout(CHECKPOINT_EVERY);
                     // One that cannot be made now is made the next time.
                     drop(checkpoints.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
-                    thread::park_timeout(CHECKPOINT_EVERY);
                 }
             })
             .map_err(io)?;
-        let wakes = destinations.into_iter().map(|name| (name, Arc::default())).collect();
-        let outbox = Self { writer, reader, wakes: Arc::new(wakes), proof: Arc::default(), clock };
+        let outbox = Self {
+            writer,
+            reader,
+            wakes: Arc::default(),
+            proof: Arc::default(),
+            path: Arc::new(path.to_owned()),
+            metrics,
+            clock,
+        };
         Ok((outbox, Closing { writer: writing, checkpoints, _lock: lock }))
+    }
+
+    /// Says which destinations there are from now on. What waits for another stays where it is.
+    pub fn know(&self, destinations: impl IntoIterator<Item = DestinationName>) {
+        let wakes = destinations.into_iter().map(|name| {
+            let wake = self.wake(&name);
+            (name, wake)
+        });
+        self.wakes.store(Arc::new(wakes.collect()));
     }
 
     /// What is notified when something may be due at `destination`. Register, look, then wait.
     pub fn wake(&self, destination: &DestinationName) -> Arc<Notify> {
-        self.wakes.get(destination).cloned().unwrap_or_default()
+        self.wakes.load().get(destination).cloned().unwrap_or_default()
     }
 
     /// Whether the store can be written: tried with a row of its own, at most once a second, since anyone may ask.

@@ -6,10 +6,12 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use crate::clock::Moment;
-use crate::event::{Event, EventId, Identity, digest};
+use crate::event::{Event, EventId, Identity, UNREADABLE, digest};
+use crate::metrics::{Fate, Metrics};
 use crate::name::{DestinationName, RuleName};
 use crate::outbox::{Outbox, StoreError};
 use crate::rule::{Route, Routing, RuleSet};
+use crate::source::OWN;
 
 /// The number of a rule set in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +68,7 @@ impl Outbox {
         if offers.is_empty() {
             return Ok(Vec::new());
         }
-        let (now, wakes) = (self.clock.now(), Arc::clone(&self.wakes));
+        let (now, wakes, metrics) = (self.clock.now(), Arc::clone(&self.wakes), self.metrics.clone());
         let offers = Arc::new(offers);
         let stored = Arc::clone(&offers);
         let store = move |transaction: &Transaction<'_>| {
@@ -74,6 +76,8 @@ impl Outbox {
             stored.iter().map(|offer| accept(transaction, rules, offer, now)).collect()
         };
         let wake = move |accepted: &Vec<Accepted>| {
+            count(&metrics, &offers, accepted);
+            let wakes = wakes.load();
             for destination in owed(&offers, accepted) {
                 if let Some(wake) = wakes.get(destination) {
                     wake.notify_one();
@@ -81,6 +85,21 @@ impl Outbox {
             }
         };
         self.writer.write_within(PATIENCE, store, wake).await
+    }
+}
+
+/// Counts what is on disk, whether or not whoever has sent it is still there. What bugle says of itself came from
+/// nobody.
+fn count(metrics: &Metrics, offers: &[Offer], accepted: &[Accepted]) {
+    let of_trackers = offers.iter().zip(accepted).filter(|(offer, _)| offer.event.product != OWN);
+    for (Offer { event, routing }, accepted) in of_trackers {
+        let fate = match (accepted.duplicate, routing.matched.is_empty(), routing.routes.is_empty()) {
+            (true, _, _) => Fate::Duplicate,
+            (false, true, _) => Fate::Unmatched,
+            (false, false, true) => Fate::Dropped,
+            (false, false, false) => Fate::Routed,
+        };
+        metrics.event_accepted(&event.source, fate, event.trigger != UNREADABLE);
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::metrics::Metrics;
 use crate::outbox::StoreError;
 
 /// At most this many changes share a commit, so that a caller in a crowd does not wait for all of it.
@@ -92,11 +93,14 @@ where
 
 impl Writer {
     /// Starts the writer's thread. It ends once every [`Writer`] is dropped and all that has queued is done.
-    pub(super) fn start(connection: Connection) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
+    pub(super) fn start(
+        connection: Connection,
+        metrics: Metrics,
+    ) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
         let (queue, arriving) = mpsc::channel(QUEUE);
-        let thread = thread::Builder::new()
-            .name("outbox-writer".into())
-            .spawn(move || Loop { connection, arriving, in_trouble: false, durability: None }.run())?;
+        let thread = thread::Builder::new().name("outbox-writer".into()).spawn(move || {
+            Loop { connection, arriving, metrics, in_trouble: false, durability: None }.run();
+        })?;
         Ok((Self { queue }, thread))
     }
 
@@ -154,6 +158,7 @@ impl Writer {
 struct Loop {
     connection: Connection,
     arriving: mpsc::Receiver<Box<dyn Job>>,
+    metrics: Metrics,
     in_trouble: bool,
     durability: Option<Durability>,
 }
@@ -197,6 +202,7 @@ impl Loop {
                     self.fill(&mut group);
                 }
                 Err(error) if group.len() == 1 => {
+                    self.metrics.store_refused();
                     tracing::error!(%error, "the store refused a change");
                     return group.into_iter().for_each(|job| job.answer(Err(StoreError::Refused)));
                 }
@@ -208,12 +214,15 @@ impl Loop {
 
     fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
         self.demand(group.iter().map(|job| job.durability()).max().unwrap_or(Durability::Flushed))?;
-        let before = self.connection.total_changes();
+        let (before, begun) = (self.connection.total_changes(), Instant::now());
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         group.iter_mut().try_for_each(|job| job.apply(&transaction))?;
         transaction.commit()?;
         // A commit of nothing touches no disk, and so says nothing about it.
         if self.connection.total_changes() > before {
+            if self.durability == Some(Durability::Flushed) {
+                self.metrics.committed(group.len(), begun.elapsed());
+            }
             self.out_of_trouble();
         }
         Ok(())
@@ -234,6 +243,7 @@ impl Loop {
     fn trouble(&mut self, error: &rusqlite::Error) {
         if !self.in_trouble {
             self.in_trouble = true;
+            self.metrics.store_in_trouble(true);
             tracing::error!(%error, "the store cannot be written; trying again until it can");
         }
     }
@@ -241,6 +251,7 @@ impl Loop {
     fn out_of_trouble(&mut self) {
         if self.in_trouble {
             self.in_trouble = false;
+            self.metrics.store_in_trouble(false);
             tracing::warn!("the store can be written again");
         }
     }

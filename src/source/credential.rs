@@ -1,5 +1,8 @@
 //! The token that opens a source: compared in constant time, whichever way it is offered.
 
+use std::borrow::Cow;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -42,12 +45,30 @@ impl std::fmt::Debug for Offered<'_> {
 
 impl Offered<'_> {
     /// Whether anything offered is one of `tokens`. Every token is compared, so the time does not tell which matched.
-    pub(super) fn opens(self, tokens: &[Token]) -> bool {
+    pub fn opens(self, tokens: &[Token]) -> bool {
         [self.in_path, self.in_header].into_iter().flatten().any(|offered| {
             let digest: [u8; 32] = Sha256::digest(offered.as_bytes()).into();
             tokens.iter().fold(false, |opens, token| opens | bool::from(token.0.ct_eq(&digest)))
         })
     }
+}
+
+/// The token in an `Authorization` header: the bearer token, or the password of basic authentication.
+pub fn credential(header: &str) -> Option<Cow<'_, str>> {
+    let (scheme, value) = header.trim().split_once(' ')?;
+    let value = value.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(Cow::Borrowed(value));
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(base64(value)?).ok()?;
+    decoded.split_once(':').map(|(_, password)| Cow::Owned(password.to_owned()))
+}
+
+fn base64(text: &str) -> Option<Vec<u8>> {
+    BASE64_STANDARD.decode(text).ok()
 }
 
 #[cfg(test)]
@@ -61,5 +82,15 @@ mod tests {
         assert!(offer(Some("old"), None) && offer(Some("new"), None) && offer(None, Some("new")));
         assert!(!offer(None, None) && !offer(Some(""), None) && !offer(Some("ol"), None));
         assert!(!Offered { in_path: Some("x"), in_header: None }.opens(&[]));
+    }
+
+    #[test]
+    fn a_credential_is_a_bearer_token_or_a_basic_password() {
+        assert_eq!(credential("Bearer abc").as_deref(), Some("abc"));
+        assert_eq!(credential("bearer  abc ").as_deref(), Some("abc"));
+        assert_eq!(credential("Basic dXNlcjphOmI=").as_deref(), Some("a:b"));
+        for nothing in ["", "Bearer", "Basic !!!", "Basic dXNlcg==", "Digest abc"] {
+            assert_eq!(credential(nothing), None, "{nothing}");
+        }
     }
 }
