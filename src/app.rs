@@ -1,35 +1,46 @@
 //! The composition root: from checked settings to a running relay, and to a clean stop.
 
-use std::collections::HashMap;
-use std::net::{SocketAddr, TcpListener};
+mod crew;
+mod listen;
+mod reload;
+mod upkeep;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::{App as Service, HttpServer};
-use anyhow::Context as _;
-use tokio_util::sync::CancellationToken;
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 
+use crate::admin::BackDoor;
 use crate::clock::Clock;
-use crate::config::{Settings, Store};
-use crate::courier::{Courier, Hold, Office, Throttle, repeat_interrupted};
-use crate::destination::{Client, Destination};
-use crate::intake::{Intake, routes};
+use crate::config::{Loaded, Settings};
+use crate::courier::{Live, Office, repeat_interrupted};
+use crate::destination::Client;
+use crate::herald::Herald;
+use crate::intake::{Desk, Intake};
 use crate::lifecycle::{Lifecycle, Signals};
+use crate::metrics::Metrics;
 use crate::name::DestinationName;
-use crate::outbox::{Closing, Keep, Outbox};
+use crate::outbox::{Closing, Outbox};
+use crate::sockets::Sockets;
+use crate::supervisor;
+use crate::tls::Certificates;
+
+use crew::Crew;
+use listen::{Serving, Sites};
+use reload::{Doors, Fixed, Reload};
 
 /// A running relay.
 #[derive(Debug)]
 pub struct App {
     address: SocketAddr,
-    server: ServerHandle,
+    server: Serving,
+    admin: ServerHandle,
     lifecycle: Lifecycle,
     closing: Closing,
 }
-
-/// How long open requests may take to be answered after a stop, in seconds.
-const REQUESTS: u64 = 5;
 
 /// How long an attempt in hand may take after a stop.
 const ATTEMPTS: Duration = Duration::from_secs(8);
@@ -37,31 +48,69 @@ const ATTEMPTS: Duration = Duration::from_secs(8);
 /// How long the store may take to close.
 const CLOSING: Duration = Duration::from_millis(500);
 
-/// How often the store looks for something to forget.
-const FORGET: Duration = Duration::from_mins(1);
-
 impl App {
     /// Starts the relay. When this returns it is ready: the address is bound, the store open, every courier at work.
-    pub async fn start(settings: Settings, clock: Clock) -> anyhow::Result<Self> {
-        let listen = &settings.server.listen;
-        let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
-        let address = listener.local_addr().context("the listener has no address")?;
-        let (outbox, closing) = open(&settings, &clock).await?;
-        let lifecycle = Lifecycle::default();
+    /// The configuration is read again when it changes, and whenever `asked` is notified. Where `sockets` were passed,
+    /// those are served, not the addresses in the configuration.
+    pub async fn start(
+        loaded: Loaded,
+        mut sockets: Sockets,
+        asked: Arc<Notify>,
+        clock: Clock,
+    ) -> anyhow::Result<Self> {
+        let Loaded { settings, written, origin, watched, .. } = loaded;
+        let sites = Sites::open(sockets.take_webhooks(), &settings.server.listen, "server.listen")?;
+        let admin_sites = Sites::open(sockets.take_admin(), &settings.admin.listen, "admin.listen")?;
+        let (address, admin_address) = (sites.address()?, admin_sites.address()?);
+        let admin_is_public = admin_sites.are_public();
+        if admin_is_public && settings.admin.token.is_none() {
+            anyhow::bail!(reload::UNGUARDED);
+        }
+        let (begun, metrics) = (clock.now(), Metrics::new(clock.clone()));
+        let (outbox, closing) = open(&settings, &clock, &metrics).await?;
+        let mut herald = Herald::new(outbox.clone(), clock.clone());
+        // Before anybody is at work, who would tell of the same.
+        herald.recover(begun, &settings.destinations).await;
+        let notices = herald.notices();
+        notices.send_to(settings.notices_to.clone());
+        let (lifecycle, fixed) = (Lifecycle::default(), Fixed::of(&settings, admin_is_public));
+        let Settings { server, admin, store, sources, rules, destinations, people, templates, .. } = settings;
+        let live = Live { people: people.clone(), templates: templates.set.clone(), holds: Vec::new() };
+        let live = Arc::new(ArcSwap::from_pointee(live));
+        let back_door =
+            BackDoor::new(admin.token.clone(), metrics.clone(), outbox.clone(), Arc::clone(&live));
+        let client = Client::new(clock.clone())?;
         let office = Office {
             outbox: outbox.clone(),
-            client: Client::new(clock.clone())?,
-            people: Arc::new(settings.people.clone()),
-            templates: settings.templates.set.clone(),
+            client,
+            live,
+            metrics: metrics.clone(),
+            notices: notices.clone(),
             clock,
         };
-        hire(&office, &settings.destinations, &lifecycle).await?;
-        lifecycle.spawn("store".to_owned(), watch(outbox.clone(), lifecycle.soft()));
-        let forgetting = forget(outbox.clone(), settings.store.clone(), lifecycle.soft());
+        let mut crew = Crew::new(office, lifecycle.clone());
+        let throttles = crew.throttles_for(&destinations).await?;
+        crew.set(throttles, &destinations, &people, &templates.set);
+        // It hears what couriers have to say of their last attempts.
+        lifecycle.spawn_last("notices".to_owned(), herald.run(lifecycle.late()));
+        lifecycle.spawn("store".to_owned(), upkeep::watch(outbox.clone(), lifecycle.soft()));
+        let forgetting = upkeep::forget(outbox.clone(), store, notices.clone(), lifecycle.soft());
         lifecycle.spawn("history".to_owned(), forgetting);
-        let server = serve(listener, intake(settings, outbox).await?, &lifecycle)?;
-        tracing::info!(%address, "ready");
-        Ok(Self { address, server, lifecycle, closing })
+        metrics.configuration(&written.hash());
+        let desk = Desk::new(sources, Arc::clone(&rules), outbox.keep_rules(&rules).await?);
+        let intake = Intake::new(&server, desk, outbox.clone(), metrics, notices.clone(), lifecycle.soft());
+        let intake = Arc::new(intake);
+        let back_door = Arc::new(back_door);
+        let certificates = server.tls.and_then(|tls| tls.identity).map(Certificates::new);
+        let admin = listen::serve_admin(admin_sites, Arc::clone(&back_door), &lifecycle)?;
+        let server = listen::serve(sites, certificates.as_ref(), Arc::clone(&intake), &lifecycle)?;
+        let doors = Doors { intake, back_door, certificates };
+        let reload = Reload::new(fixed, (written, origin, watched), crew, doors, outbox, notices, asked);
+        lifecycle.spawn("reload".to_owned(), reload.run(lifecycle.soft()));
+        lifecycle.spawn("keep-alive".to_owned(), supervisor::keep_alive(lifecycle.soft()));
+        supervisor::ready();
+        tracing::info!(%address, admin = %admin_address, "ready");
+        Ok(Self { address, server, admin, lifecycle, closing })
     }
 
     /// The address that webhooks are received on.
@@ -93,8 +142,10 @@ impl App {
     /// Stops: nothing new is taken, open requests are answered, attempts in hand are finished, the rest stays in the
     /// store.
     pub async fn stop(self) {
+        supervisor::stopping();
         self.lifecycle.stop_softly();
-        tokio::join!(self.server.stop(true), self.lifecycle.wait(ATTEMPTS));
+        // Nobody has a right to see a scrape through to its end.
+        tokio::join!(self.server.close(), self.admin.stop(false), self.lifecycle.wait(ATTEMPTS));
         let closing = self.closing;
         let closed = tokio::task::spawn_blocking(move || closing.wait());
         if tokio::time::timeout(CLOSING, closed).await.is_err() {
@@ -104,11 +155,12 @@ impl App {
     }
 }
 
-async fn open(settings: &Settings, clock: &Clock) -> anyhow::Result<(Outbox, Closing)> {
+async fn open(settings: &Settings, clock: &Clock, metrics: &Metrics) -> anyhow::Result<(Outbox, Closing)> {
     let names: Vec<DestinationName> = settings.destinations.iter().map(|d| d.name.clone()).collect();
+    metrics.store_limit(settings.store.max_size);
     let opening = {
-        let (path, clock, names) = (settings.store.path.clone(), clock.clone(), names.clone());
-        tokio::task::spawn_blocking(move || Outbox::open(&path, clock, names))
+        let (path, clock, metrics) = (settings.store.path.clone(), clock.clone(), metrics.clone());
+        tokio::task::spawn_blocking(move || Outbox::open(&path, clock, metrics))
     };
     let (outbox, closing) = opening.await??;
     let now = clock.now();
@@ -129,100 +181,4 @@ async fn open(settings: &Settings, clock: &Clock) -> anyhow::Result<(Outbox, Clo
         );
     }
     Ok((outbox, closing))
-}
-
-async fn intake(settings: Settings, outbox: Outbox) -> anyhow::Result<Arc<Intake>> {
-    let rule_set = outbox.keep_rules(&settings.rules).await?;
-    let Settings { server, sources, rules, .. } = settings;
-    Ok(Arc::new(Intake::new(&server, sources, rules, rule_set, outbox)))
-}
-
-/// Starts a courier for each destination.
-async fn hire(office: &Office, destinations: &[Destination], lifecycle: &Lifecycle) -> anyhow::Result<()> {
-    let throttles = throttles(office, destinations).await?;
-    let holds: Vec<(&Destination, Hold)> = destinations.iter().map(|d| (d, Hold::default())).collect();
-    for (destination, hold) in &holds {
-        let same_platform = holds
-            .iter()
-            .filter(|(other, _)| other.platform.product() == destination.platform.product())
-            .map(|(other, hold)| (other.name.clone(), hold.clone()))
-            .collect();
-        let throttle = throttles.get(destination.pace_group.as_str()).cloned();
-        let throttle = throttle.unwrap_or_else(|| Arc::new(Throttle::new(destination.pace)));
-        let standing = office.outbox.standing(&destination.name, destination.address.fingerprint()).await?;
-        let courier = Courier::new(
-            office.clone(),
-            (*destination).clone(),
-            throttle,
-            hold.clone(),
-            same_platform,
-            &standing,
-        );
-        lifecycle.spawn(format!("courier {}", destination.name), courier.run(lifecycle.soft()));
-    }
-    Ok(())
-}
-
-/// One throttle for each pace group, at the pace of its slowest member, with what was sent before this start in mind.
-async fn throttles<'a>(
-    office: &Office,
-    destinations: &'a [Destination],
-) -> anyhow::Result<HashMap<&'a str, Arc<Throttle>>> {
-    let mut slowest: HashMap<&str, &Destination> = HashMap::new();
-    for destination in destinations {
-        let slower = slowest.entry(&destination.pace_group).or_insert(destination);
-        if destination.pace.per / destination.pace.count.max(1) > slower.pace.per / slower.pace.count.max(1) {
-            *slower = destination;
-        }
-    }
-    let mut throttles = HashMap::new();
-    for (group, destination) in slowest {
-        let throttle = Throttle::new(destination.pace);
-        let now = office.clock.now();
-        let recent = office.outbox.recent_attempts(group, now.minus(throttle.memory())).await?;
-        throttle.prime(&recent, now);
-        throttles.insert(group, Arc::new(throttle));
-    }
-    Ok(throttles)
-}
-
-/// Ends if the store's writer does: nothing could be accepted or settled any more.
-async fn watch(outbox: Outbox, stop: CancellationToken) {
-    tokio::select! {
-        () = outbox.failed() => tracing::error!("the store's writer has ended"),
-        () = stop.cancelled() => {}
-    }
-}
-
-async fn forget(outbox: Outbox, store: Store, stop: CancellationToken) {
-    let keep = Keep { history: store.keep, dead_letters: store.dead_letters_keep, max_size: store.max_size };
-    let mut pause = FORGET;
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = stop.cancelled() => return,
-        }
-        let pruned = tokio::select! {
-            pruned = outbox.prune(keep) => pruned,
-            () = stop.cancelled() => return,
-        };
-        // A full step is followed by another soon, but not at once: others use the store, too.
-        pause = if matches!(pruned, Ok(true)) { Duration::from_millis(100) } else { FORGET };
-    }
-}
-
-fn serve(listener: TcpListener, intake: Arc<Intake>, lifecycle: &Lifecycle) -> anyhow::Result<ServerHandle> {
-    let server = HttpServer::new(move || Service::new().configure(routes(&intake)))
-        .disable_signals()
-        .shutdown_timeout(REQUESTS)
-        .listen(listener)
-        .context("the listener cannot be used")?
-        .run();
-    let handle = server.handle();
-    lifecycle.spawn("server".to_owned(), async move {
-        if let Err(error) = server.await {
-            tracing::error!(%error, "the server failed");
-        }
-    });
-    Ok(handle)
 }

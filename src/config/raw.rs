@@ -56,6 +56,15 @@ pub(super) struct Server {
     pub(super) public_url: Option<String>,
     pub(super) max_body: Option<String>,
     pub(super) trusted_proxies: Option<List<String>>,
+    pub(super) tls: Option<Tls>,
+}
+
+/// `[server.tls]`
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) certificate: Option<String>,
+    pub(super) key: Option<String>,
 }
 
 /// `[admin]`
@@ -247,27 +256,40 @@ impl Visitor<'_> for ScalarVisitor {
     }
 }
 
-/// The keys of every table that there is, those of the products' own options included.
+/// Every table that there is, by its path, with its keys, those of the products' own options included. `NAME` stands
+/// for a name that the operator chooses, `SECRET` for the place of any secret.
+pub(super) fn tables() -> Vec<(&'static str, Vec<&'static str>)> {
+    let with_options = |own: &[&'static str], options: Vec<&[&'static str]>| {
+        let mut keys = own.to_vec();
+        keys.extend(options.concat());
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    };
+    let trackers = source::PRODUCTS.iter().map(|product| tracker_keys(product)).collect();
+    let platforms = destination::PRODUCTS.iter().map(|product| platform_keys(product)).collect();
+    vec![
+        ("", keys_of::<File>().to_vec()),
+        ("server", keys_of::<Server>().to_vec()),
+        ("server.tls", keys_of::<Tls>().to_vec()),
+        ("admin", keys_of::<Admin>().to_vec()),
+        ("store", keys_of::<Store>().to_vec()),
+        ("templates", keys_of::<Templates>().to_vec()),
+        ("sources.NAME", with_options(keys_of::<Source>(), trackers)),
+        ("delivery", keys_of::<Delivery>().to_vec()),
+        ("delivery.retry", keys_of::<Retry>().to_vec()),
+        ("destinations.NAME", with_options(keys_of::<Destination>(), platforms)),
+        ("people.NAME", keys_of::<Person>().to_vec()),
+        ("people.NAME.teams", keys_of::<TeamsPerson>().to_vec()),
+        ("groups.NAME", keys_of::<Group>().to_vec()),
+        ("rules", keys_of::<Rule>().to_vec()),
+        ("SECRET", keys_of::<Reference>().to_vec()),
+    ]
+}
+
+/// The keys of every table that there is.
 pub(super) fn all_keys() -> Vec<&'static str> {
-    let tables = [
-        keys_of::<File>(),
-        keys_of::<Server>(),
-        keys_of::<Admin>(),
-        keys_of::<Store>(),
-        keys_of::<Templates>(),
-        keys_of::<Source>(),
-        keys_of::<Delivery>(),
-        keys_of::<Destination>(),
-        keys_of::<Retry>(),
-        keys_of::<Person>(),
-        keys_of::<TeamsPerson>(),
-        keys_of::<Group>(),
-        keys_of::<Rule>(),
-        keys_of::<Reference>(),
-    ];
-    let products = source::PRODUCTS.iter().map(|product| tracker_keys(product));
-    let products = products.chain(destination::PRODUCTS.iter().map(|product| platform_keys(product)));
-    let mut keys: Vec<_> = tables.into_iter().chain(products).flatten().copied().collect();
+    let mut keys: Vec<_> = tables().into_iter().flat_map(|(_, keys)| keys).collect();
     keys.sort_unstable();
     keys.dedup();
     keys
@@ -282,6 +304,8 @@ pub(super) fn may_be_secret(keys: &[&str], text: &str) -> bool {
     match keys {
         [first, ..] if OPEN.contains(first) => return false,
         ["server", "public_url"] | ["store", "url"] => return text.contains('@'),
+        // The file's name is no secret; what should be in it is.
+        ["server", "tls", "key"] => return text.contains("-----") || text.contains('\n'),
         _ => {}
     }
     if text.contains("://") {
@@ -337,6 +361,7 @@ mod tests {
             (&["destinations", "team", "url", "env"], "https://hooks.slack.com/services/T/B/x"),
             (&["delivery", "allowed_hosts"], "https://hooks.slack.com/services/T/B/x"),
             (&["store", "url"], "postgres://bugle:hunter2@db/bugle"),
+            (&["server", "tls", "key"], "-----BEGIN PRIVATE KEY-----"),
         ] {
             assert!(may_be_secret(keys, text), "{keys:?}");
         }
@@ -348,6 +373,7 @@ mod tests {
             (&["server", "listen"][..], "127.0.0.1:8080"),
             (&["server", "public_url"], "https://bugle.example.com"),
             (&["store", "url"], "sqlite:bugle.db"),
+            (&["server", "tls", "key"], "tls/privkey.pem"),
             (&["destinations", "team", "rate"], "30/min"),
             (&["destinations", "team", "url", "env"], "SLACK_TEAM_URL"),
             (&["sources", "mobile", "tokens", "file"], "mobile.token"),

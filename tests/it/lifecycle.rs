@@ -49,15 +49,6 @@ async fn a_chat_that_hangs_does_not_keep_bugle_from_stopping() {
 }
 
 #[tokio::test]
-async fn sighup_interrupts_nothing() {
-    let place = Place::with("", "");
-    let bugle = place.serve();
-    bugle.signal(Signal::SIGHUP);
-    assert_eq!(bugle.post("backend", "{}").await.0, 200);
-    assert!(bugle.log().contains("needs a restart"));
-}
-
-#[tokio::test]
 async fn a_second_process_on_the_same_store_is_refused() {
     let place = Place::new();
     let _first = place.serve();
@@ -83,10 +74,14 @@ fn an_address_in_use_is_said_in_words() {
     let place = Place::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
-    place.write("config.toml", &config.replace("127.0.0.1:0", &address));
-    let refused = assert_cmd::Command::from_std(place.command(&["serve"])).assert();
-    refused.code(1).stderr(predicate::str::contains(format!("cannot listen on {address}")));
+    for (variable, key) in
+        [("BUGLE__SERVER__LISTEN", "`server.listen`"), ("BUGLE__ADMIN__LISTEN", "`admin.listen`")]
+    {
+        let mut command = place.command(&["serve"]);
+        command.env(variable, &address);
+        let refused = assert_cmd::Command::from_std(command).assert();
+        refused.code(1).stderr(predicate::str::contains(format!("cannot listen on {address} ({key})")));
+    }
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use super::super::findings::{Finding, Findings};
 use super::super::place::Place;
-use super::super::{Admin, Server, raw, unit};
+use super::super::{Admin, Listening, Server, raw, unit};
 use super::secret::{Vault, check_strength};
+use super::tls::tls;
+use crate::source::Token;
 
 const LISTEN: &str = "127.0.0.1:8080";
 const ADMIN_LISTEN: &str = "127.0.0.1:8081";
@@ -17,7 +19,7 @@ pub(in crate::config) fn servers(
     server: raw::Server,
     admin: raw::Admin,
 ) -> (Server, Admin) {
-    let server = public(findings, &top.key("server"), server);
+    let server = public(findings, vault, &top.key("server"), server);
     let place = top.key("admin");
     let admin = private(findings, vault, &place, admin);
     if server.listen == admin.listen && !server.listen.ends_with(":0") {
@@ -27,7 +29,19 @@ pub(in crate::config) fn servers(
     (server, admin)
 }
 
-fn public(findings: &mut Findings<'_>, place: &Place, written: raw::Server) -> Server {
+/// Where the public listener is, and no more.
+pub(in crate::config) fn listening(
+    findings: &mut Findings<'_>,
+    place: &Place,
+    written: &raw::Server,
+) -> Listening {
+    Listening {
+        listen: listen(findings, place, written.listen.as_deref(), LISTEN),
+        tls: written.tls.is_some(),
+    }
+}
+
+fn public(findings: &mut Findings<'_>, vault: &Vault<'_>, place: &Place, written: raw::Server) -> Server {
     let max_body = findings.parsed(&place.key("max_body"), written.max_body.as_deref(), unit::size);
     let proxies = place.key("trusted_proxies");
     let public_url = place.key("public_url");
@@ -36,6 +50,7 @@ fn public(findings: &mut Findings<'_>, place: &Place, written: raw::Server) -> S
         public_url: written.public_url.and_then(|url| web_page(findings, &public_url, &url)),
         max_body: max_body.map_or(MAX_BODY, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
         trusted_proxies: networks(findings, &proxies, written.trusted_proxies),
+        tls: written.tls.and_then(|written| tls(findings, vault, &place.key("tls"), written)),
     }
 }
 
@@ -52,7 +67,7 @@ fn private(findings: &mut Findings<'_>, vault: &Vault<'_>, place: &Place, writte
             Finding::problem(&place.key("listen"), "the admin address can be reached from other machines");
         findings.add(finding.help("set `admin.token`, or listen on 127.0.0.1"));
     }
-    Admin { listen, token }
+    Admin { listen, token: token.as_ref().map(Token::new) }
 }
 
 fn listen(findings: &mut Findings<'_>, place: &Place, written: Option<&str>, default: &str) -> String {
