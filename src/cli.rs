@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Parser, Subcommand};
+use clap_complete::Shell;
 
 /// Relays Bugsnag and Bugfender webhooks to Slack, Microsoft Teams and Discord.
 ///
@@ -64,10 +65,43 @@ pub enum Command {
         trigger: String,
     },
 
+    /// Post a marked test message to a destination, and say what its platform answers
+    ///
+    /// The message mentions nobody and passes by the store, so a running server does not notice. The exit code is 0
+    /// only if the message was delivered.
+    SendTest {
+        /// The destination's name in the configuration
+        #[arg(value_name = "NAME")]
+        destination: String,
+    },
+
+    /// Ask the running server whether it is alive, for containers
+    ///
+    /// Looks only at `server` in the configuration, and needs no secrets. The exit code is 0 if the server says yes,
+    /// else 1.
+    Healthcheck {
+        /// Ask whether it is ready: whether the store can be written, too
+        #[arg(long)]
+        ready: bool,
+    },
+
     /// Show what bugle does: a relay with pretend chats, nothing to configure
     Demo {
         /// End after the samples instead of waiting for more webhooks
         #[arg(long)]
         once: bool,
+    },
+
+    /// Write the completions for a shell to standard output
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+
+    /// Write the manual page to standard output
+    Man {
+        /// Write a page for each command into this folder instead
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<PathBuf>,
     },
 }

@@ -3,11 +3,14 @@
 mod card;
 pub mod check;
 pub mod demo;
+pub mod healthcheck;
+pub mod manual;
 pub mod preview;
 pub mod sample;
+pub mod send_test;
 pub mod serve;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, StdoutLock, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,6 +19,7 @@ use tokio::runtime::Runtime;
 use crate::cli::{Cli, Command};
 use crate::clock::Clock;
 use crate::config::Environment;
+use crate::sockets::Sockets;
 use crate::telemetry;
 
 /// The exit code for a configuration with problems: `EX_CONFIG` of sysexits.h.
@@ -25,16 +29,21 @@ pub const EXIT_CONFIG: u8 = 78;
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     let environment = Environment::from_process();
-    let result = match cli.command {
+    let result = obey(cli, &mut out, &environment);
+    out.flush()?;
+    result
+}
+
+fn obey(cli: Cli, out: &mut StdoutLock<'_>, environment: &Environment) -> anyhow::Result<ExitCode> {
+    let (config, json, colour) = (cli.config.as_deref(), cli.json, out.is_terminal());
+    match cli.command {
         Command::Serve => {
-            let format = if cli.json { telemetry::Format::Json } else { telemetry::Format::for_stderr() };
-            telemetry::start(format);
-            block_on(serve::run(cli.config.as_deref(), &environment))
+            telemetry::start(if json { telemetry::Format::Json } else { telemetry::Format::for_stderr() });
+            let sockets = Sockets::passed(environment)?;
+            block_on(serve::run(config, sockets, environment))
         }
         Command::Check { without_secrets } => {
-            let colour = out.is_terminal();
-            let code =
-                check::run(&mut out, cli.config.as_deref(), cli.json, without_secrets, colour, &environment)?;
+            let code = check::run(out, config, json, without_secrets, colour, environment)?;
             Ok(ExitCode::from(code))
         }
         Command::Preview { payload, source, kind, template, all_samples: _ } => {
@@ -44,20 +53,28 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 kind: kind.as_deref(),
                 template: template.as_deref(),
             };
-            let manner = preview::Manner { json: cli.json, colour: out.is_terminal() };
-            let code = preview::run(&mut out, cli.config.as_deref(), asked, manner, &environment)?;
+            let code = preview::run(out, config, asked, preview::Manner { json, colour }, environment)?;
             Ok(ExitCode::from(code))
         }
         Command::Sample { source, trigger } => {
-            sample::run(&mut out, &source, &trigger, &Clock::system()).map(|()| ExitCode::SUCCESS)
+            sample::run(out, &source, &trigger, &Clock::system()).map(|()| ExitCode::SUCCESS)
+        }
+        Command::SendTest { destination } => {
+            let code =
+                block_on(send_test::run(out, config, &destination, json, environment, &Clock::system()))?;
+            Ok(ExitCode::from(code))
+        }
+        Command::Healthcheck { ready } => {
+            let code = block_on(healthcheck::run(out, config, ready, json, environment))?;
+            Ok(ExitCode::from(code))
         }
         Command::Demo { once } => {
-            let colour = out.is_terminal();
-            block_on(demo::run(&mut out, once, colour)).map(|()| ExitCode::SUCCESS)
+            telemetry::start_beside_a_demo();
+            block_on(demo::run(out, once, colour)).map(|()| ExitCode::SUCCESS)
         }
-    };
-    out.flush()?;
-    result
+        Command::Completions { shell } => manual::completions(out, shell).map(|()| ExitCode::SUCCESS),
+        Command::Man { folder } => manual::pages(out, folder.as_deref()).map(|()| ExitCode::SUCCESS),
+    }
 }
 
 /// How long what blocks may hold up the end of the process.
