@@ -27,14 +27,27 @@ impl Format {
 /// What is written if `RUST_LOG` does not say.
 const DEFAULT_FILTER: &str = "warn,bugle=info";
 
+/// What is written beside a demonstration, which tells the rest itself.
+const DEMO_FILTER: &str = "error,bugle::app::reload=info";
+
 /// Sends log lines to standard error from now on.
+pub fn start(format: Format) {
+    start_with(format, DEFAULT_FILTER);
+}
+
+/// Sends to standard error what came of reading the configuration again, and errors.
+pub fn start_beside_a_demo() {
+    start_with(Format::Human, DEMO_FILTER);
+}
+
+/// Sends what passes `RUST_LOG`, else `default`.
 ///
 /// Of dependencies only `info` and above is written, whatever the filter says: at `debug` the HTTP client writes the
 /// addresses it calls, and those are secrets.
-pub fn start(format: Format) {
+fn start_with(format: Format, default: &str) {
     // Set to nothing, as Compose does with a variable that is not there, it says nothing.
     let written = EnvFilter::try_from_default_env().ok().filter(|filter| !filter.to_string().is_empty());
-    let filter = written.unwrap_or_else(|| EnvFilter::new(DEFAULT_FILTER));
+    let filter = written.unwrap_or_else(|| EnvFilter::new(default));
     let ours =
         filter_fn(|metadata| metadata.target().starts_with("bugle") || *metadata.level() <= Level::INFO);
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);

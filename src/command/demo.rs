@@ -20,6 +20,7 @@ use crate::command::card::{Pen, card, heading};
 use crate::lifecycle::Signals;
 use crate::pretend::{Received, post};
 use crate::sample::sample;
+use crate::sockets::Sockets;
 
 use stage::{Room, Stage};
 
@@ -39,7 +40,7 @@ const SAMPLES: [(&str, &str, &str, &[&str]); 5] = [
 pub async fn run(out: &mut dyn Write, once: bool, colour: bool) -> Result<()> {
     let mut signals = Signals::listen().context("signals cannot be received")?;
     let mut stage = Stage::set()?;
-    let app = App::start(stage.settings()?, Clock::system()).await?;
+    let app = App::start(stage.load()?, Sockets::default(), signals.hung_up(), Clock::system()).await?;
     let address = app.address();
     let ended = tokio::select! {
         played = play(out, &mut stage, address, once, Pen { colour }) => played,
@@ -169,7 +170,15 @@ fn explain(out: &mut dyn Write, stage: &Stage, relay: SocketAddr) -> Result<()> 
     writeln!(out, "  bugle sample bugsnag reopened | curl -sS --data-binary @- {backend}\n")?;
     writeln!(out, "  bugle sample bugfender issue | curl -sS --data-binary @- {mobile}\n")?;
     writeln!(out, "  curl -sS --data-binary '{by_hand}' {backend}\n")?;
-    writeln!(out, "The configuration is in {}. Ctrl-C ends it.", stage.config_path().display())?;
+    let config = stage.config_path();
+    let config = config.display();
+    writeln!(out, "Or change a rule: edit {config}")?;
+    writeln!(
+        out,
+        "and save it. What has changed is said here, or what is wrong with it. This shows the line:\n"
+    )?;
+    writeln!(out, "  bugle check --config {config}\n")?;
+    writeln!(out, "Ctrl-C ends it, and removes the configuration.")?;
     Ok(out.flush()?)
 }
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::config::{self, Environment, Secrets, Settings};
+use crate::config::{self, Environment, Loaded, Secrets};
 use crate::pretend::{Pretend, Product, Received};
 
 /// The doors: name and tracker.
@@ -100,17 +100,25 @@ impl Stage {
         let [team, managers, oncall] = ROOMS.map(|(name, product)| Room::open(name, product));
         let token = |_| Uuid::new_v4().simple().to_string();
         let stage = Self { rooms: [team?, managers?, oncall?], folder, tokens: SOURCES.map(token) };
-        let path = stage.config_path();
-        fs::write(&path, stage.config()?).with_context(|| format!("cannot write {}", path.display()))?;
+        for ((name, _), token) in SOURCES.iter().zip(&stage.tokens) {
+            stage.write(&format!("{name}.token"), token)?;
+        }
+        for room in &stage.rooms {
+            stage.write(&format!("{}.url", room.name), &room.pretend.url())?;
+        }
+        stage.write("config.toml", &stage.config()?)?;
         Ok(stage)
     }
 
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+
     /// The configuration, read back as `bugle serve` would read it.
-    pub(super) fn settings(&self) -> Result<Settings> {
+    pub(super) fn load(&self) -> Result<Loaded> {
         let loaded = config::load(&self.config_path(), &Environment::default(), Secrets::Resolve);
-        let loaded =
-            loaded.map_err(|problems| anyhow!("the demo's own configuration is wrong\n{problems}"))?;
-        Ok(loaded.settings)
+        loaded.map_err(|problems| anyhow!("the demo's own configuration is wrong\n{problems}"))
     }
 
     /// Where the configuration lies as long as the demo runs.
@@ -148,14 +156,20 @@ impl Stage {
         let mut text =
             String::from("[server]\nlisten = \"127.0.0.1:0\"\n\n[admin]\nlisten = \"127.0.0.1:0\"\n");
         text.push_str("\n[store]\nurl = \"sqlite:bugle.db\"\n");
-        for ((name, tracker), token) in SOURCES.iter().zip(&self.tokens) {
-            write!(text, "\n[sources.{name}]\ntype   = \"{tracker}\"\ntokens = [\"{token}\"]\n")?;
+        for (name, tracker) in SOURCES {
+            write!(
+                text,
+                "\n[sources.{name}]\ntype   = \"{tracker}\"\ntokens = [{{ file = \"{name}.token\" }}]\n"
+            )?;
         }
         let hosts = self.rooms.each_ref().map(|room| format!("\"{}\"", room.pretend.host()));
         write!(text, "\n[delivery]\nallowed_hosts = [{}]\n", hosts.join(", "))?;
         for room in &self.rooms {
-            let (product, url) = (room.product.as_str(), room.pretend.url());
-            write!(text, "\n[destinations.{}]\ntype = \"{product}\"\nurl  = \"{url}\"\n", room.name)?;
+            let (product, name) = (room.product.as_str(), room.name);
+            write!(
+                text,
+                "\n[destinations.{name}]\ntype = \"{product}\"\nurl  = {{ file = \"{name}.url\" }}\n"
+            )?;
         }
         text.push_str(RULES);
         Ok(text)
