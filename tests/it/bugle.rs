@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bugle::pretend::{Pretend, Product, Received};
+use bugle::source::PRODUCTS;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -52,6 +53,10 @@ impl Place {
 
     pub(crate) fn configure(&self, server: &str, rules: &str) {
         let [slack, teams, discord] = [&self.slack, &self.teams, &self.discord].map(Pretend::host);
+        let more = PRODUCTS.iter().filter(|product| door(product) == **product);
+        let more = more
+            .map(|name| format!("[sources.{name}]\ntype = \"{name}\"\ntokens = [{{ file = \"token\" }}]\n"));
+        let more = more.collect::<Vec<_>>().concat();
         self.write(
             "config.toml",
             &format!(
@@ -59,6 +64,9 @@ impl Place {
 [server]
 listen = "127.0.0.1:0"
 {server}
+
+[admin]
+listen = "127.0.0.1:0"
 
 [store]
 url = "sqlite:bugle.db"
@@ -71,6 +79,7 @@ tokens = [{{ file = "token" }}, {{ env = "SECOND_TOKEN" }}]
 type = "bugfender"
 tokens = [{{ file = "token" }}]
 
+{more}
 [delivery]
 allowed_hosts = ["{slack}", "{teams}", "{discord}"]
 retry = {{ first = "100ms", most = "1s", give_up_after = "1h" }}
@@ -156,6 +165,7 @@ teams = {{ id = "ann@example.com", name = "Ann" }}
 pub(crate) struct Bugle {
     child: Child,
     pub(crate) address: String,
+    pub(crate) admin: String,
     log: Arc<Mutex<Vec<String>>>,
     client: reqwest::Client,
 }
@@ -165,12 +175,13 @@ impl Bugle {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let log = Arc::<Mutex<Vec<String>>>::default();
-        let mut address = None;
+        let (mut address, mut admin) = (None, None);
         for line in lines.by_ref() {
             let fields: Value = serde_json::from_str(&line).unwrap_or_default();
             log.lock().unwrap().push(line);
             if fields["message"] == "ready" {
-                address = fields["address"].as_str().map(str::to_owned);
+                let field = |name: &str| fields[name].as_str().map(str::to_owned);
+                (address, admin) = (field("address"), field("admin"));
                 break;
             }
         }
@@ -179,7 +190,7 @@ impl Bugle {
         std::thread::spawn(move || lines.for_each(|line| reader.lock().unwrap().push(line)));
         #[expect(clippy::disallowed_methods, reason = "a test is a tracker, which calls from outside")]
         let client = reqwest::Client::new();
-        Self { child, address, log, client }
+        Self { child, address, admin: admin.unwrap(), log, client }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -188,6 +199,11 @@ impl Bugle {
 
     pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         self.client.request(method, self.url(path))
+    }
+
+    /// A request to the admin address.
+    pub(crate) fn admin_request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.admin))
     }
 
     /// Posts `body` to `source` with the right token; the status and the answer.
@@ -201,6 +217,15 @@ impl Bugle {
         let (status, answer) = self.post(source, body).await;
         assert_eq!(status, 200, "{answer}");
         answer["ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Waits until the log says `words`, for the `count`-th time.
+    pub(crate) async fn says(&self, words: &str, count: usize) {
+        let begun = Instant::now();
+        while self.log().matches(words).count() < count {
+            assert!(begun.elapsed() < PATIENCE, "the log does not say {words:?}: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     pub(crate) fn log(&self) -> String {
@@ -287,11 +312,21 @@ pub(crate) fn visible(body: &Value) -> String {
     plain
 }
 
-/// The fixtures of both trackers: source, name, body.
+/// The source in the harness's configuration that takes webhooks of `product`.
+fn door(product: &'static str) -> &'static str {
+    match product {
+        "bugsnag" => "backend",
+        "bugfender" => "mobile",
+        other => other,
+    }
+}
+
+/// The fixtures of all trackers: source, name, body.
 pub(crate) fn fixtures() -> Vec<(&'static str, String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut fixtures = Vec::new();
-    for (source, tracker) in [("backend", "bugsnag"), ("mobile", "bugfender")] {
+    for tracker in PRODUCTS {
+        let source = door(tracker);
         for file in fs::read_dir(folder.join(tracker)).unwrap() {
             let path = file.unwrap().path();
             fixtures.push((

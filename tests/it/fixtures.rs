@@ -76,7 +76,7 @@ fn facts(tracker: &str, element: &Value) -> Vec<String> {
             first_of(&[&error["id"], &element["release"]["id"]]),
             first_of(&[&element["trigger"]["message"]]).filter(|_| !said_otherwise.contains(&kind)),
         ],
-        _ => vec![
+        "mobile" => vec![
             first_of(&[&element["title"]]),
             first_of(&[&element["app"]["name"]]),
             first_of(&[&element["session"]["app_version"]["version"]]),
@@ -89,6 +89,7 @@ fn facts(tracker: &str, element: &Value) -> Vec<String> {
                 _ => "warning".to_owned(),
             }),
         ],
+        other => panic!("{other}: say here what a message about one of its events must show"),
     };
     let stacks = [&error["exceptions"][0]["stacktrace"], &error["stackTrace"], &error["stacktrace"]];
     let stack = stacks.into_iter().find_map(Value::as_array);

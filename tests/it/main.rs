@@ -11,27 +11,45 @@ mod courier;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod documentation;
+#[cfg(test)]
 mod doors;
 #[cfg(test)]
 mod durability;
+#[cfg(test)]
+mod fallback;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod healthcheck;
+#[cfg(test)]
 mod intake_limits;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod native;
+#[cfg(test)]
+mod notices;
 #[cfg(test)]
 mod preview;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
+mod restarts;
+#[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod send_test;
 #[cfg(test)]
 mod templates;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod tls;
 
 #[path = "config.rs"]
 #[cfg(test)]

@@ -89,7 +89,11 @@ fn render(text: &str, event: &Event) -> Message {
     assert!(problems.is_empty(), "{text}: {problems:?}");
     let now: jiff::Timestamp = "2026-11-21T21:00:00Z".parse().unwrap();
     let id = EventId::parse("2b4k").unwrap();
-    set.render(Some("example"), event, &Telling { id, repeat: false, now: Moment(now.as_millisecond()) })
+    set.render(
+        Some("example"),
+        event,
+        &Telling { id, repeat: false, instead_of: Some("oncall"), now: Moment(now.as_millisecond()) },
+    )
 }
 
 /// All that the only block of a message says.
