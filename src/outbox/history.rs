@@ -18,17 +18,16 @@ impl Outbox {
     pub async fn stranded(&self, known: &[DestinationName]) -> Result<Vec<(String, u64)>, StoreError> {
         let known: Vec<String> = known.iter().map(ToString::to_string).collect();
         self.read(move |connection| {
-            let waiting = connection
-                .prepare(
-                    "SELECT destination, count(*) FROM deliveries WHERE state = 'waiting'
-                     GROUP BY destination ORDER BY destination",
-                )?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect::<Result<Vec<(String, i64)>, _>>()?;
-            let stranded = waiting.into_iter().filter(|(destination, _)| !known.contains(destination));
-            Ok(stranded
-                .map(|(destination, count)| (destination, u64::try_from(count).unwrap_or(0)))
-                .collect())
+            let mut count = connection
+                .prepare("SELECT count(*) FROM deliveries WHERE state = 'waiting' AND destination = ?1")?;
+            let mut stranded = Vec::new();
+            for destination in waited_for(connection)? {
+                if !known.contains(&destination) {
+                    let waiting: i64 = count.query_row([&destination], |row| row.get(0))?;
+                    stranded.push((destination, waiting.unsigned_abs()));
+                }
+            }
+            Ok(stranded)
         })
         .await
     }
@@ -51,6 +50,21 @@ impl Outbox {
             Err(_) => Err(StoreError::Stopped),
         }
     }
+}
+
+/// The destinations that something waits for: one step in the index for each, however much it is.
+fn waited_for(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare(
+            "WITH RECURSIVE names (name) AS (
+                 SELECT min(destination) FROM deliveries WHERE state = 'waiting'
+                 UNION ALL
+                 SELECT (SELECT min(destination) FROM deliveries WHERE state = 'waiting' AND destination > name)
+                 FROM names WHERE name IS NOT NULL)
+             SELECT name FROM names WHERE name IS NOT NULL",
+        )?
+        .query_map([], |row| row.get(0))?
+        .collect()
 }
 
 fn stock(connection: &Connection, path: &Path) -> rusqlite::Result<Stock> {
