@@ -173,7 +173,8 @@ async fn a_destination_that_leaves_keeps_its_queue() {
 #[tokio::test]
 async fn one_that_leaves_and_comes_back_during_an_attempt_has_one_courier() {
     let place = Place::with("", TO_SLACK);
-    place.slack.script([Behaviour::Late(Duration::from_millis(1_800))]);
+    let answered_after = Duration::from_millis(1_800);
+    place.slack.script([Behaviour::Late(answered_after)]);
     let bugle = place.serve();
     post(&bugle, "one").await;
     place.slack.wait_for(1, PATIENCE).await.unwrap();
@@ -188,7 +189,12 @@ async fn one_that_leaves_and_comes_back_during_an_attempt_has_one_courier() {
     wait_shown(&place.slack, 2).await;
     place.until("SELECT count(*) FROM deliveries WHERE state = 'delivered'", "2").await;
     assert_eq!(place.ask::<i64>("SELECT count(*) FROM attempts"), 2);
-    assert_eq!(place.slack.received().len(), 2, "each was posted once");
+    let received = place.slack.received();
+    assert_eq!(received.len(), 2, "each was posted once");
+    assert!(
+        received[1].at - received[0].at >= answered_after,
+        "the second was not begun before the first had ended"
+    );
 }
 
 #[tokio::test]

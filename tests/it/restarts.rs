@@ -1,7 +1,7 @@
 //! Restarts that nobody notices: sockets that outlive the process, connections that are ended in good order, and what
 //! systemd is told meanwhile.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
@@ -221,6 +221,19 @@ fn an_admin_socket_that_others_reach_needs_a_token() {
     assert_eq!(output.status.code(), Some(1));
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(words.contains("so `admin.token` must be set"), "{words}");
+}
+
+#[tokio::test]
+async fn a_reload_cannot_take_the_token_from_an_admin_socket_that_others_reach() {
+    let place = Place::with("", "");
+    let open = fs::read_to_string(place.path("config.toml")).unwrap();
+    place.write("config.toml", &open.replace("[admin]", "[admin]\ntoken = { file = \"token\" }"));
+    let mut command = by_systemd(&place, "LISTEN_FDS=1 LISTEN_FDNAMES=admin;3<&0 0</dev/null");
+    command.stdin(OwnedFd::from(TcpListener::bind("0.0.0.0:0").unwrap()));
+    let bugle = Bugle::start(command);
+    place.write("config.toml", &open);
+    bugle.says("so `admin.token` must be set", 1).await;
+    assert!(bugle.log().contains("the one before stays in force"), "{}", bugle.log());
 }
 
 #[test]
