@@ -86,7 +86,7 @@ impl App {
             live,
             metrics: metrics.clone(),
             notices: notices.clone(),
-            clock,
+            clock: clock.clone(),
         };
         let mut crew = Crew::new(office, lifecycle.clone());
         let throttles = crew.throttles_for(&destinations).await?;
@@ -94,7 +94,7 @@ impl App {
         // It hears what couriers have to say of their last attempts.
         lifecycle.spawn_last("notices".to_owned(), herald.run(lifecycle.late()));
         lifecycle.spawn("store".to_owned(), upkeep::watch(outbox.clone(), lifecycle.soft()));
-        let forgetting = upkeep::forget(outbox.clone(), store, notices.clone(), lifecycle.soft());
+        let forgetting = upkeep::forget(outbox.clone(), store, notices.clone(), clock, lifecycle.soft());
         lifecycle.spawn("history".to_owned(), forgetting);
         metrics.configuration(&written.hash());
         let desk = Desk::new(sources, Arc::clone(&rules), outbox.keep_rules(&rules).await?);

@@ -4,11 +4,13 @@
 //! moment means the same after a restart.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use governor::nanos::Nanos;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -46,9 +48,19 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Tells the time. Cloning it gives another handle on the same clock.
+/// Tells the time, and lets it pass. Cloning it gives another handle on the same clock.
 #[derive(Debug, Clone, Default)]
-pub struct Clock(Option<Arc<AtomicI64>>);
+pub struct Clock(Option<Arc<Hand>>);
+
+/// A clock that stands still unless it is moved.
+#[derive(Debug)]
+struct Hand {
+    start: Moment,
+    passed: watch::Sender<Duration>,
+}
+
+/// What a clock's steady time is counted from.
+static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Clock {
     /// The system's clock.
@@ -58,22 +70,49 @@ impl Clock {
 
     /// A clock that stands still until [`Clock::advance`] moves it.
     pub fn by_hand(start: Moment) -> Self {
-        Self(Some(Arc::new(AtomicI64::new(start.0))))
+        Self(Some(Arc::new(Hand { start, passed: watch::Sender::new(Duration::ZERO) })))
     }
 
     /// The present moment.
     pub fn now(&self) -> Moment {
         match &self.0 {
-            Some(hand) => Moment(hand.load(Ordering::SeqCst)),
+            Some(hand) => hand.start.plus(*hand.passed.borrow()),
             None => system_now(),
         }
     }
 
-    /// Moves a clock made by [`Clock::by_hand`]; the system's clock is not ours to move.
+    /// The time that has passed since some moment of this process, by a clock that nobody can set: for spans that must
+    /// not change when the wall clock does.
+    pub fn steady(&self) -> Duration {
+        match &self.0 {
+            Some(hand) => *hand.passed.borrow(),
+            None => ORIGIN.elapsed(),
+        }
+    }
+
+    /// Waits until `span` has passed on this clock.
+    pub async fn sleep(&self, span: Duration) {
+        let Some(hand) = &self.0 else { return tokio::time::sleep(span).await };
+        let mut passed = hand.passed.subscribe();
+        let end = passed.borrow().saturating_add(span);
+        // The sender lives as long as this clock, so that this only ends when it is time.
+        drop(passed.wait_for(|passed| *passed >= end).await);
+    }
+
+    /// Moves a clock made by [`Clock::by_hand`] and wakes who has slept enough; the system's clock is not ours to move.
     pub fn advance(&self, by: Duration) {
         if let Some(hand) = &self.0 {
-            hand.fetch_add(millis(by), Ordering::SeqCst);
+            hand.passed.send_modify(|passed| *passed = passed.saturating_add(by));
         }
+    }
+}
+
+/// For rate limiters, which reckon in steady time.
+impl governor::clock::Clock for Clock {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        Nanos::from(self.steady())
     }
 }
 
@@ -94,6 +133,28 @@ mod tests {
         assert_eq!(clock.now(), Moment(1_000));
         clock.advance(Duration::from_secs(2));
         assert_eq!(other_handle.now(), Moment(3_000));
+        assert_eq!(other_handle.steady(), Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn who_sleeps_by_hand_is_woken_when_it_is_time_and_not_before() {
+        let clock = Clock::by_hand(Moment(0));
+        let other_handle = clock.clone();
+        let sleep = other_handle.sleep(Duration::from_secs(3));
+        tokio::pin!(sleep);
+        assert!(futures_util::poll!(&mut sleep).is_pending());
+        clock.advance(Duration::from_secs(2));
+        assert!(futures_util::poll!(&mut sleep).is_pending());
+        clock.advance(Duration::from_secs(1));
+        assert!(futures_util::poll!(&mut sleep).is_ready());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_systems_clock_lets_time_pass_by_itself() {
+        let clock = Clock::system();
+        let before = clock.steady();
+        clock.sleep(Duration::from_mins(5)).await;
+        assert!(clock.steady() >= before + Duration::from_mins(5));
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl Courier {
                     Err(error @ StoreError::Unavailable) => {
                         tracing::error!(%error, "deliveries wait for the store");
                         tokio::select! {
-                            () = tokio::time::sleep(STORE_PAUSE) => {}
+                            () = self.office.clock.sleep(STORE_PAUSE) => {}
                             () = stop.cancelled() => return,
                         }
                     }
@@ -235,7 +235,7 @@ impl Courier {
             let pause = self.diversion.begins_at(now).map_or(pause, |at| pause.min(at.since(now)));
             tokio::select! {
                 () = woken => {}
-                () = tokio::time::sleep(pause.clamp(Duration::from_millis(1), LOOK_AGAIN)) => {}
+                () = self.office.clock.sleep(pause.clamp(Duration::from_millis(1), LOOK_AGAIN)) => {}
                 () = stop.cancelled() => return Ok(false),
             }
         }
@@ -262,7 +262,7 @@ impl Courier {
                 Err(error) => break Err(error),
             }
             tokio::select! {
-                () = tokio::time::sleep(NEXT_CHUNK) => {}
+                () = self.office.clock.sleep(NEXT_CHUNK) => {}
                 () = stop.cancelled() => {}
             }
         };

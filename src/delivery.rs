@@ -187,6 +187,10 @@ pub enum Reason {
     Failing,
     /// Its destination was gone or failing, and the fallback hears of the event anyway.
     Covered,
+    /// A person has moved it to another destination.
+    MovedByHand,
+    /// A person has had it sent again after it was given up.
+    Redriven,
     /// A defect of ours.
     Internal,
 }
@@ -243,6 +247,8 @@ impl Reason {
             Self::Gone => "gone",
             Self::Failing => "failing",
             Self::Covered => "covered",
+            Self::MovedByHand => "moved_by_hand",
+            Self::Redriven => "redriven",
             Self::Internal => "internal",
         }
     }

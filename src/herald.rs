@@ -156,7 +156,7 @@ impl Herald {
             };
             tokio::select! {
                 heard = self.arriving.recv() => if let Some(heard) = heard { self.hear(heard).await },
-                () = tokio::time::sleep(pause) => {}
+                () = self.clock.sleep(pause) => {}
                 () = stop.cancelled() => break,
             }
         }

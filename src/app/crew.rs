@@ -66,7 +66,7 @@ impl Crew {
             let throttle = match self.throttles.get(group) {
                 Some(shared) if shared.pace == pace => Arc::clone(&shared.throttle),
                 _ => {
-                    let throttle = Throttle::new(pace);
+                    let throttle = Throttle::new(pace, self.office.clock.clone());
                     let now = self.office.clock.now();
                     let since = now.minus(throttle.memory());
                     throttle.prime(&self.office.outbox.recent_attempts(group, since).await?, now);
@@ -96,7 +96,7 @@ impl Crew {
                 Some(post) if post.is_still(destination, &throttle) => post,
                 before => {
                     let before = before.map(Post::dismiss).or_else(|| self.still_leaving(&destination.name));
-                    let post = Post::new(destination.clone(), throttle, before.as_ref(), &self.lifecycle);
+                    let post = self.post(destination.clone(), throttle, before.as_ref());
                     engaged.push((post.clone(), before));
                     post
                 }
@@ -148,27 +148,23 @@ impl Crew {
         });
     }
 
+    /// A post at `destination`. If its address is the one that the post `before` had, its hold goes on.
+    fn post(&self, destination: Destination, throttle: Arc<Throttle>, before: Option<&Post>) -> Post {
+        let fingerprint = destination.address.fingerprint();
+        let same_place = before.filter(|before| before.destination.address.fingerprint() == fingerprint);
+        let hold = same_place.map(|before| before.hold.clone());
+        let hold = hold.unwrap_or_else(|| Hold::new(self.office.clock.clone()));
+        let dismissed = self.lifecycle.soft().child_token();
+        Post { destination, throttle, hold, dismissed, ended: CancellationToken::new() }
+    }
+
     fn throttle(&self, destination: &Destination) -> Arc<Throttle> {
         let shared = self.throttles.get(&destination.pace_group).map(|shared| Arc::clone(&shared.throttle));
-        shared.unwrap_or_else(|| Arc::new(Throttle::new(destination.pace)))
+        shared.unwrap_or_else(|| Arc::new(Throttle::new(destination.pace, self.office.clock.clone())))
     }
 }
 
 impl Post {
-    /// A post at `destination`. If its address is the one that the post `before` had, its hold goes on.
-    fn new(
-        destination: Destination,
-        throttle: Arc<Throttle>,
-        before: Option<&Self>,
-        lifecycle: &Lifecycle,
-    ) -> Self {
-        let fingerprint = destination.address.fingerprint();
-        let same_place = before.filter(|before| before.destination.address.fingerprint() == fingerprint);
-        let hold = same_place.map(|before| before.hold.clone()).unwrap_or_default();
-        let dismissed = lifecycle.soft().child_token();
-        Self { destination, throttle, hold, dismissed, ended: CancellationToken::new() }
-    }
-
     /// Whether its courier can go on as it is.
     fn is_still(&self, destination: &Destination, throttle: &Arc<Throttle>) -> bool {
         self.destination.is_same(destination) && Arc::ptr_eq(&self.throttle, throttle)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::config::Store;
 use crate::herald::Notices;
 use crate::notice::{Fullness, Matter, Notice};
@@ -32,12 +33,18 @@ pub(super) async fn watch(outbox: Outbox, stop: CancellationToken) {
 }
 
 /// Forgets what need not be kept any more, step by step, and says when there is little room left after that.
-pub(super) async fn forget(outbox: Outbox, store: Store, notices: Notices, stop: CancellationToken) {
+pub(super) async fn forget(
+    outbox: Outbox,
+    store: Store,
+    notices: Notices,
+    clock: Clock,
+    stop: CancellationToken,
+) {
     let mut is_full = false;
     let mut pause = NEXT_STEP;
     loop {
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = clock.sleep(pause) => {}
             () = stop.cancelled() => return,
         }
         let pruned = tokio::select! {
@@ -97,7 +104,6 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::clock::Clock;
     use crate::herald::Herald;
     use crate::metrics::Metrics;
 

@@ -5,26 +5,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
 use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
-use tokio::time::Instant;
 
-use crate::clock::Moment;
+use crate::clock::{Clock, Moment};
 use crate::destination::Pace;
 
-type Limiter<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
+type Limiter = RateLimiter<NotKeyed, InMemoryState, Clock, NoOpMiddleware<Nanos>>;
 
 /// Lets messages through at a pace. Where a burst is allowed, the last part of it is kept for what is urgent.
 #[derive(Debug)]
-pub struct Throttle<C: Clock = DefaultClock> {
-    all: Limiter<C>,
+pub struct Throttle {
+    all: Limiter,
     /// Without the part of the burst that is kept.
-    not_urgent: Option<Limiter<C>>,
+    not_urgent: Option<Limiter>,
     /// Keeps the messages of a burst apart.
-    spacing: Option<Limiter<C>>,
-    clock: C,
+    spacing: Option<Limiter>,
+    clock: Clock,
     period: Duration,
     burst: u32,
     span: Duration,
@@ -38,13 +37,7 @@ const SPACING: Duration = Duration::from_millis(250);
 
 impl Throttle {
     /// A throttle for `pace`, which no span exceeds: what the burst lets through at once, the refill does not.
-    pub fn new(pace: Pace) -> Self {
-        Self::with_clock(pace, DefaultClock::default())
-    }
-}
-
-impl<C: Clock + Clone> Throttle<C> {
-    fn with_clock(pace: Pace, clock: C) -> Self {
+    pub fn new(pace: Pace, clock: Clock) -> Self {
         let count = pace.count.max(1);
         let burst = if pace.burst < count { pace.burst.max(1) } else { 1 };
         let refills = if burst > 1 { count - burst } else { count };
@@ -83,7 +76,7 @@ impl<C: Clock + Clone> Throttle<C> {
             owed = owed.saturating_sub(self.period);
             // Refused once nothing is left, which is what is wanted.
             self.all.check().ok();
-            self.not_urgent.as_ref().map(Limiter::<C>::check);
+            self.not_urgent.as_ref().map(Limiter::check);
         }
     }
 
@@ -92,7 +85,9 @@ impl<C: Clock + Clone> Throttle<C> {
         // The narrower ones first: a turn that they grant and `all` then refuses costs a moment, never the limit.
         let not_urgent = self.not_urgent.as_ref().filter(|_| !urgent);
         for limiter in self.spacing.iter().chain(not_urgent).chain([&self.all]) {
-            limiter.check().map_err(|not_until| not_until.wait_time_from(self.clock.now()))?;
+            limiter
+                .check()
+                .map_err(|not_until| not_until.wait_time_from(Nanos::from(self.clock.steady())))?;
         }
         Ok(())
     }
@@ -102,27 +97,26 @@ impl<C: Clock + Clone> Throttle<C> {
 /// the same hold.
 #[derive(Debug, Clone)]
 pub struct Hold {
-    origin: Instant,
-    /// Milliseconds after `origin`.
+    clock: Clock,
+    /// Milliseconds of the clock's steady time.
     until: Arc<AtomicU64>,
 }
 
-impl Default for Hold {
-    fn default() -> Self {
-        Self { origin: Instant::now(), until: Arc::default() }
-    }
-}
-
 impl Hold {
+    /// Nothing is held yet.
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, until: Arc::default() }
+    }
+
     /// Holds for `span` from now, or longer if it is held longer already.
     pub fn extend(&self, span: Duration) {
-        self.until.fetch_max(millis(self.origin.elapsed().saturating_add(span)), Ordering::SeqCst);
+        self.until.fetch_max(millis(self.clock.steady().saturating_add(span)), Ordering::SeqCst);
     }
 
     /// How much of it is left.
     pub fn left(&self) -> Option<Duration> {
         let until = Duration::from_millis(self.until.load(Ordering::SeqCst));
-        until.checked_sub(self.origin.elapsed()).filter(|left| !left.is_zero())
+        until.checked_sub(self.clock.steady()).filter(|left| !left.is_zero())
     }
 }
 
@@ -133,14 +127,13 @@ fn millis(span: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use governor::clock::FakeRelativeClock;
 
     const DISCORD: Pace = Pace { count: 30, per: Duration::from_mins(1), burst: 5 };
     const TEAMS: Pace = Pace { count: 25, per: Duration::from_mins(5), burst: 5 };
     const SLACK: Pace = Pace { count: 1, per: Duration::from_secs(1), burst: 1 };
 
     /// How many turns there are within `span`, asked for without pause.
-    fn turns(throttle: &Throttle<FakeRelativeClock>, urgent: bool, span: Duration) -> u32 {
+    fn turns(throttle: &Throttle, urgent: bool, span: Duration) -> u32 {
         let (mut passed, mut count) = (Duration::ZERO, 0);
         loop {
             let wait = match throttle.turn(urgent) {
@@ -158,8 +151,8 @@ mod tests {
         }
     }
 
-    fn fresh(pace: Pace) -> Throttle<FakeRelativeClock> {
-        Throttle::with_clock(pace, FakeRelativeClock::default())
+    fn fresh(pace: Pace) -> Throttle {
+        Throttle::new(pace, Clock::by_hand(Moment(0)))
     }
 
     #[test]
@@ -207,15 +200,16 @@ mod tests {
         assert_eq!(primed(&[50, 40, 30, 20, 10]), 0);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_hold_only_grows_and_passes() {
-        let hold = Hold::default();
+    #[test]
+    fn a_hold_only_grows_and_passes() {
+        let clock = Clock::by_hand(Moment(0));
+        let hold = Hold::new(clock.clone());
         assert_eq!(hold.left(), None);
         hold.extend(Duration::from_secs(5));
         hold.extend(Duration::from_secs(3));
-        tokio::time::advance(Duration::from_secs(4)).await;
-        assert_eq!(hold.clone().left(), Some(Duration::from_secs(1)));
-        tokio::time::advance(Duration::from_secs(1)).await;
+        clock.advance(Duration::from_secs(4));
+        assert_eq!(hold.left(), Some(Duration::from_secs(1)));
+        clock.advance(Duration::from_secs(1));
         assert_eq!(hold.left(), None);
     }
 }
