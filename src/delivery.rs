@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Moment;
 use crate::event::EventId;
 use crate::name::DestinationName;
@@ -105,15 +107,33 @@ impl Delivery {
     }
 }
 
+/// How long a platform asks to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// As long as it says.
+    Told(Duration),
+    /// It does not say how long, or not so that it can be read: this long at first, and twice as long each time in a row.
+    Untold(Duration),
+}
+
+impl Wait {
+    /// The shortest that it can mean.
+    pub fn at_least(self) -> Duration {
+        match self {
+            Self::Told(wait) | Self::Untold(wait) => wait,
+        }
+    }
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The platform has the message.
     Delivered,
     /// The platform asks to wait; it took nothing. Uses up no attempt, and the whole destination waits.
-    Wait(Duration),
+    Wait(Wait),
     /// The platform asks its sender to wait at all of its destinations.
-    WaitEverywhere(Duration),
+    WaitEverywhere(Wait),
     /// It failed and may succeed later.
     Passing,
     /// It may or may not have been posted.
@@ -139,7 +159,8 @@ impl Outcome {
 }
 
 /// Why, from a closed list: a label for metrics and listings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
 pub enum Reason {
     /// The platform took it.
     Ok,
@@ -179,7 +200,7 @@ pub enum Reason {
     GaveUp,
     /// Too many unclear results.
     UnclearTooOften,
-    /// Its destination was gone, or no longer configured, for as long as history is kept.
+    /// Its destination was gone, suspended, or no longer configured, for as long as history is kept.
     Stranded,
     /// Its destination was gone: it has moved to the fallback.
     Gone,
@@ -221,6 +242,11 @@ impl Reason {
         Self::Internal,
     ];
 
+    /// The labels of those that an attempt or a dead letter can have.
+    pub fn labels() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().map(Self::as_str)
+    }
+
     /// The label.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -261,6 +287,25 @@ impl Reason {
     /// Whether a refusal for this reason is one of the message's form, which another form may escape.
     fn is_about_form(self) -> bool {
         matches!(self, Self::InvalidPayload | Self::TooLong)
+    }
+}
+
+/// Why a text is no reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such reason")]
+pub struct ReasonError;
+
+impl TryFrom<String> for Reason {
+    type Error = ReasonError;
+
+    fn try_from(label: String) -> Result<Self, ReasonError> {
+        Self::read(&label).ok_or(ReasonError)
+    }
+}
+
+impl From<Reason> for &'static str {
+    fn from(reason: Reason) -> Self {
+        reason.as_str()
     }
 }
 
@@ -309,146 +354,4 @@ pub enum Shown {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn delivery(failures: u32, unclear: u32) -> Delivery {
-        Delivery {
-            id: DeliveryId(1),
-            event_id: EventId(1),
-            destination: DestinationName::new("team").unwrap(),
-            urgent: false,
-            mentions: Vec::new(),
-            accepted_at: Moment(0),
-            failures,
-            unclear,
-            template: None,
-            simplest: false,
-            instead_of: None,
-        }
-    }
-
-    fn follow(delivery: &Delivery, outcome: Outcome, now: i64) -> Settlement {
-        let verdict = Verdict::new(outcome, Reason::ServerError, "");
-        delivery.follow(&verdict, Moment(now), Duration::from_secs(1), Duration::from_mins(1))
-    }
-
-    #[test]
-    fn each_outcome_leads_on() {
-        let fresh = delivery(0, 0);
-        let again = |at, failures, unclear| Settlement::Again { at: Moment(at), failures, unclear };
-        assert_eq!(follow(&fresh, Outcome::Delivered, 10), Settlement::Delivered);
-        assert_eq!(follow(&fresh, Outcome::Wait(Duration::from_secs(9)), 10), again(10, 0, 0));
-        assert_eq!(follow(&fresh, Outcome::Passing, 10), again(1_010, 1, 0));
-        assert_eq!(follow(&fresh, Outcome::Unclear, 10), again(1_010, 0, 1));
-        assert_eq!(follow(&fresh, Outcome::Refused, 10), Settlement::Dead(Reason::ServerError));
-        assert_eq!(follow(&fresh, Outcome::Gone, 90_000), again(90_000, 0, 0));
-    }
-
-    #[test]
-    fn an_unclear_result_is_repeated_five_times() {
-        assert!(matches!(
-            follow(&delivery(0, 4), Outcome::Unclear, 10),
-            Settlement::Again { unclear: 5, .. }
-        ));
-        assert_eq!(follow(&delivery(0, 5), Outcome::Unclear, 10), Settlement::Dead(Reason::UnclearTooOften));
-    }
-
-    #[test]
-    fn the_last_attempt_comes_at_the_deadline_and_none_after() {
-        let at_deadline = Settlement::Again { at: Moment(60_000), failures: 1, unclear: 0 };
-        assert_eq!(follow(&delivery(0, 0), Outcome::Passing, 59_500), at_deadline);
-        assert_eq!(follow(&delivery(9, 0), Outcome::Passing, 60_000), Settlement::Dead(Reason::GaveUp));
-    }
-
-    #[test]
-    fn what_could_not_be_tried_in_time_is_tried_all_the_same() {
-        let again = |at, failures| Settlement::Again { at: Moment(at), failures, unclear: 0 };
-        assert_eq!(follow(&delivery(0, 0), Outcome::Passing, 90_000), again(91_000, 1));
-        assert_eq!(follow(&delivery(1, 0), Outcome::Passing, 91_000), again(92_000, 2));
-        assert_eq!(follow(&delivery(2, 0), Outcome::Passing, 92_000), Settlement::Dead(Reason::GaveUp));
-        assert_eq!(follow(&delivery(9, 0), Outcome::Wait(Duration::from_secs(1)), 99_000), again(99_000, 9));
-    }
-
-    #[test]
-    fn a_form_that_is_refused_gets_one_more_try_in_the_simplest_however_old_it_is() {
-        let late = Moment(200_000);
-        for (reason, about_form) in [
-            (Reason::InvalidPayload, true),
-            (Reason::TooLong, true),
-            (Reason::Blocked, false),
-            (Reason::Internal, false),
-        ] {
-            let refused = Verdict::new(Outcome::Refused, reason, "words");
-            let follow = |delivery: &Delivery| {
-                delivery.follow(&refused, late, Duration::from_secs(1), Duration::from_mins(1))
-            };
-            let full = delivery(9, 2);
-            let expected = if about_form { Settlement::Simpler } else { Settlement::Dead(reason) };
-            assert_eq!(follow(&full), expected, "{reason:?}");
-            assert_eq!(follow(&Delivery { simplest: true, ..full }), Settlement::Dead(reason), "{reason:?}");
-        }
-    }
-
-    /// What the store makes of `delivery` by `settlement`; nothing once it has ended.
-    fn next(delivery: Delivery, settlement: Settlement) -> Option<Delivery> {
-        match settlement {
-            Settlement::Again { failures, unclear, .. } => Some(Delivery { failures, unclear, ..delivery }),
-            Settlement::Simpler => Some(Delivery { simplest: true, ..delivery }),
-            Settlement::Delivered | Settlement::Dead(_) => None,
-        }
-    }
-
-    fn any_verdict() -> impl Strategy<Value = Verdict> {
-        let outcomes = vec![
-            Outcome::Delivered,
-            Outcome::Wait(Duration::ZERO),
-            Outcome::WaitEverywhere(Duration::MAX),
-            Outcome::Passing,
-            Outcome::Unclear,
-            Outcome::Refused,
-            Outcome::Gone,
-        ];
-        let reasons = vec![Reason::InvalidPayload, Reason::TooLong, Reason::Blocked, Reason::ServerError];
-        (prop::sample::select(outcomes), prop::sample::select(reasons))
-            .prop_map(|(outcome, reason)| Verdict::new(outcome, reason, ""))
-    }
-
-    proptest! {
-        #[test]
-        fn every_delivery_has_a_next_step_or_an_end(
-            failures in 0_u32..1_000, unclear in 0_u32..10, simplest: bool, now in 0_i64..200_000,
-            verdict in any_verdict(),
-        ) {
-            let delivery = Delivery { simplest, ..delivery(failures, unclear) };
-            let (second, minute) = (Duration::from_secs(1), Duration::from_mins(1));
-            match delivery.follow(&verdict, Moment(now), second, minute) {
-                Settlement::Again { at, .. } => prop_assert!(at >= Moment(now)),
-                Settlement::Simpler => {
-                    prop_assert!(!simplest && verdict.outcome == Outcome::Refused);
-                }
-                Settlement::Delivered => prop_assert_eq!(verdict.outcome, Outcome::Delivered),
-                Settlement::Dead(_) => {}
-            }
-        }
-
-        #[test]
-        fn whatever_happens_a_message_is_refused_at_most_twice(
-            verdicts in prop::collection::vec(any_verdict(), 0..60),
-        ) {
-            let (mut refusals, mut simpler) = (0, 0);
-            let mut delivery = Some(delivery(0, 0));
-            for (second, verdict) in (0_i64..).zip(verdicts) {
-                let Some(waiting) = delivery else { break };
-                refusals += u32::from(verdict.outcome == Outcome::Refused);
-                let now = Moment(second * 1_000);
-                let settlement = waiting.follow(&verdict, now, Duration::from_secs(1), Duration::from_mins(1));
-                simpler += u32::from(settlement == Settlement::Simpler);
-                delivery = next(waiting, settlement);
-            }
-            prop_assert!(simpler <= 1 && refusals <= 2);
-            prop_assert!(refusals < 2 || delivery.is_none(), "the second refusal is the end");
-        }
-    }
-}
+mod tests;

@@ -152,7 +152,7 @@ fn as_json(destination: &Destination, verdict: &Verdict, advice: &Advice, took: 
 /// How long the platform asks to wait before the next message.
 fn wait(verdict: &Verdict) -> Option<Duration> {
     match verdict.outcome {
-        Outcome::Wait(wait) | Outcome::WaitEverywhere(wait) => Some(wait),
+        Outcome::Wait(wait) | Outcome::WaitEverywhere(wait) => Some(wait.at_least()),
         Outcome::Delivered | Outcome::Passing | Outcome::Unclear | Outcome::Refused | Outcome::Gone => None,
     }
 }

@@ -128,6 +128,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::delivery::Wait;
 
     const MINUTE: i64 = 60_000;
 
@@ -158,7 +159,7 @@ mod tests {
         told.collect()
     }
 
-    const WAIT: Outcome = Outcome::Wait(Duration::from_secs(1));
+    const WAIT: Outcome = Outcome::Wait(Wait::Told(Duration::from_secs(1)));
 
     #[test]
     fn it_begins_when_the_destination_is_gone_and_ends_with_the_first_message_that_it_takes() {
@@ -250,7 +251,14 @@ mod tests {
         let now = Moment(60 * MINUTE);
         let standing = |hold_until, gone_since, failing_since, diverting_since: Option<Moment>| {
             let diverted_to = diverting_since.map(|_| other());
-            Standing { hold_until, gone_since, failing_since, diverting_since, diverted_to, mended: None }
+            Standing {
+                hold_until,
+                gone_since,
+                failing_since,
+                diverting_since,
+                diverted_to,
+                ..Standing::default()
+            }
         };
         let (early, late, later) = (Some(Moment(0)), Some(Moment(50 * MINUTE)), Some(Moment(70 * MINUTE)));
         for (standing, expected) in [

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::clock::Moment;
 use crate::courier::backoff;
 use crate::delivery::DeliveryId;
 use crate::destination::Retry;
@@ -18,12 +19,23 @@ const PATIENCE: u32 = 3;
 pub(super) struct Trouble {
     suspect: Option<DeliveryId>,
     failed_probes: u32,
+    let_go_at: Option<Moment>,
 }
 
 impl Trouble {
     /// Something was taken: the destination works.
     pub(super) fn is_over(&mut self) {
-        *self = Self::default();
+        (self.suspect, self.failed_probes) = (None, 0);
+    }
+
+    /// Whether what has failed while the destination was down is to be tried at once, now that it works. At most once in
+    /// the longest pause: of several messages that always fail, each success of another would bring them all back.
+    pub(super) fn may_let_go(&mut self, now: Moment, retry: &Retry) -> bool {
+        if self.let_go_at.is_some_and(|before| now >= before && now.since(before) < retry.most) {
+            return false;
+        }
+        self.let_go_at = Some(now);
+        true
     }
 
     /// `delivery` has failed, for the `failures`-th time, and waits for `pause` itself: how long the whole
@@ -109,5 +121,16 @@ mod tests {
         let mut trouble = Trouble::default();
         let mut probe = || trouble.after_probe(&RETRY, 0.5).as_secs();
         assert_eq!([probe(), probe(), probe()], [8, 16, 32]);
+    }
+
+    #[test]
+    fn what_has_failed_is_let_go_once_in_the_longest_pause() {
+        let mut trouble = Trouble::default();
+        let mut at = |minutes: i64| {
+            trouble.is_over();
+            trouble.may_let_go(Moment(minutes * 60_000), &RETRY)
+        };
+        assert_eq!([at(100), at(101), at(109), at(110), at(111)], [true, false, false, true, false]);
+        assert!(at(3), "a clock that was set back holds nothing up");
     }
 }

@@ -33,6 +33,9 @@ impl Client {
         let http = reqwest::Client::builder()
             .user_agent(concat!("bugle/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
+            // So each attempt has a connection of its own. Over HTTP/2 all destinations on a host would share one, and
+            // one that is stuck would be all of theirs.
+            .http1_only()
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT)
             .pool_idle_timeout(Duration::from_mins(1))

@@ -85,10 +85,15 @@ impl Reply {
         plain_number(value).map_or_else(|| self.until(value), bounded)
     }
 
+    /// By the platform's own clock where it tells the time: ours may be ahead of it.
     fn until(&self, date: &str) -> Option<Duration> {
-        let date = httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?;
-        let date = Moment(i64::try_from(date.as_millis()).ok()?);
-        Some(date.since(self.at).clamp(SHORTEST, LONGEST))
+        let now = self.header("date").and_then(moment).unwrap_or(self.at);
+        Some(moment(date)?.since(now).clamp(SHORTEST, LONGEST))
+    }
+
+    /// Whether the body is a page for people, which no webhook answers with.
+    pub(super) fn is_page(&self) -> bool {
+        self.body.trim_start_matches(['\u{FEFF}', ' ', '\t', '\r', '\n']).starts_with('<')
     }
 
     /// The verdict, with the platform's `words`, or ours where it has none.
@@ -100,6 +105,12 @@ impl Reply {
         };
         Verdict { status: Some(self.status), ..Verdict::new(outcome, reason, words) }
     }
+}
+
+/// An HTTP date.
+fn moment(date: &str) -> Option<Moment> {
+    let date = httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(date.as_millis()).ok().map(Moment)
 }
 
 /// `seconds` as a wait, within what we believe; nothing for what is no time at all.

@@ -20,11 +20,12 @@ impl Advice {
         let (outcome, what_to_do) = match verdict.outcome {
             Outcome::Delivered => ("delivered", chat.after_delivery()),
             Outcome::Wait(wait) => {
-                ("not delivered, the platform asks to wait", chat.after_wait(&in_words(wait)))
+                ("not delivered, the platform asks to wait", chat.after_wait(&in_words(wait.at_least())))
             }
-            Outcome::WaitEverywhere(wait) => {
-                ("not delivered, the platform asks its sender to wait", chat.after_ban(&in_words(wait)))
-            }
+            Outcome::WaitEverywhere(wait) => (
+                "not delivered, the platform asks its sender to wait",
+                chat.after_ban(&in_words(wait.at_least())),
+            ),
             Outcome::Passing => ("not delivered, this may pass", chat.after_failure(verdict.reason)),
             Outcome::Unclear => ("unclear, it may have been posted", chat.after_unclear(verdict.reason)),
             Outcome::Refused => ("refused", chat.after_refusal(verdict.reason)),

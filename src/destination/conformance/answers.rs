@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::plain;
 use crate::clock::Moment;
 use crate::delivery::Outcome::{self, Delivered, Gone, Passing, Refused, Unclear, Wait, WaitEverywhere};
+use crate::delivery::Wait::{Told, Untold};
 use crate::delivery::{Reason, Verdict};
 use crate::destination::{PRODUCTS, Reply};
 use crate::metrics::is_known_end;
@@ -105,7 +106,7 @@ fn a_workflow_refuses_by_a_code() {
         (
             200,
             "Microsoft Teams endpoint returned HTTP error 429 with ContextId x",
-            Wait(Duration::from_secs(10)),
+            Wait(Untold(Duration::from_secs(10))),
             Reason::RateLimited,
         ),
         (200, "Microsoft Teams endpoint returned HTTP error 413 with ContextId x", Refused, Reason::TooLong),
@@ -121,6 +122,8 @@ fn a_workflow_refuses_by_a_code() {
             Passing,
             Reason::ServerError,
         ),
+        (200, "a flow's own response", Delivered, Reason::Ok),
+        (200, "\n<!DOCTYPE html><title>Sign in</title>", Unclear, Reason::UnreadableAnswer),
     ] {
         expect("teams", status, body, outcome, reason);
     }
@@ -247,21 +250,40 @@ fn the_wait_is_the_one_the_platform_asks_for() {
             ("Sun, 06 Nov 1994 08:50:07 GMT", Duration::from_secs(30)),
             ("0", Duration::from_millis(50)),
             ("Sun, 06 Nov 2044 08:50:07 GMT", minutes(24 * 60)),
+            ("Sunday, 06-Nov-94 08:50:07 GMT", Duration::from_secs(30)),
+            ("Sun Nov  6 08:50:07 1994", Duration::from_secs(30)),
+            ("Tue, 06 Nov 1984 08:50:07 GMT", Duration::from_millis(50)),
+            ("99999999999999999999999999", minutes(24 * 60)),
         ] {
             let verdict = plain(product).judge(&reply(429, "", &[("retry-after", value)]));
             assert_eq!(
                 (verdict.outcome, verdict.reason),
-                (Wait(wait), Reason::RateLimited),
+                (Wait(Told(wait)), Reason::RateLimited),
                 "{product}: {value}"
             );
         }
         let without = match product {
-            "slack" => (Wait(Duration::from_secs(1)), Reason::RateLimited),
-            "teams" => (Wait(Duration::from_secs(10)), Reason::RateLimited),
-            _ => (WaitEverywhere(minutes(10)), Reason::Banned),
+            "slack" => (Wait(Untold(Duration::from_secs(1))), Reason::RateLimited),
+            "teams" => (Wait(Untold(Duration::from_secs(10))), Reason::RateLimited),
+            _ => (WaitEverywhere(Untold(minutes(10))), Reason::Banned),
         };
-        for unreadable in
-            [&[][..], &[("retry-after", "soon")], &[("retry-after", "-5")], &[("retry-after", "NaN")]]
+        for unreadable in [
+            "",
+            "soon",
+            "-5",
+            "NaN",
+            "inf",
+            "1e9",
+            "0x10",
+            "30 s",
+            "Sun, 31 Feb 1994 08:50:07 GMT",
+            "Sun, 06 Nov",
+        ]
+        .map(|value| [("retry-after", value)])
+        .each_ref()
+        .map(<[_; 1]>::as_slice)
+        .into_iter()
+        .chain([&[][..]])
         {
             let verdict = plain(product).judge(&reply(429, "error code: 1015", unreadable));
             assert_eq!((verdict.outcome, verdict.reason), without, "{product}: {unreadable:?}");
@@ -271,7 +293,7 @@ fn the_wait_is_the_one_the_platform_asks_for() {
         "slack",
         429,
         r#"{"retry_after":7,"ok":false,"error":"rate_limited"}"#,
-        Wait(Duration::from_secs(7)),
+        Wait(Told(Duration::from_secs(7))),
         Reason::RateLimited,
     );
 }
@@ -284,8 +306,8 @@ fn discords_waits_are_read_in_all_versions() {
         let verdict = plain("discord").judge(&reply(429, &body.to_string(), headers));
         (verdict.outcome, verdict.reason)
     };
-    let wait = |ms| (Wait(Duration::from_millis(ms)), Reason::RateLimited);
-    let everywhere = |ms| (WaitEverywhere(Duration::from_millis(ms)), Reason::RateLimited);
+    let wait = |ms| (Wait(Told(Duration::from_millis(ms))), Reason::RateLimited);
+    let everywhere = |ms| (WaitEverywhere(Told(Duration::from_millis(ms))), Reason::RateLimited);
     let reset = |value| ("x-ratelimit-reset-after", value);
 
     assert_eq!(limited(json!(64.57), false, &[("retry-after", "65"), reset("64.57")]), wait(64_570));
@@ -308,9 +330,20 @@ fn discords_waits_are_read_in_all_versions() {
         plain("discord").judge(&reply(429, "", &[("retry-after", "64570"), reset("64.57")])).outcome,
         wait(64_570).0
     );
-    // The edge tells seconds, and many of them.
+    // The edge tells seconds, and many of them; it has shut out our address, not one webhook.
     let edge = plain("discord").judge(&reply(429, "error code: 1015", &[("retry-after", "1800")]));
-    assert_eq!((edge.outcome, edge.reason), wait(1_800_000));
+    assert_eq!((edge.outcome, edge.reason), (everywhere(1_800_000).0, Reason::Banned));
+    let body = json!({"code": 0, "message": "You are being blocked from accessing our API temporarily due to exceeding our rate limits frequently."});
+    let edge = plain("discord").judge(&reply(429, &body.to_string(), &[]));
+    assert_eq!(
+        (edge.outcome, edge.reason),
+        (WaitEverywhere(Untold(Duration::from_mins(10))), Reason::Banned)
+    );
+    // What a user wrote and Discord repeats is not the edge's word.
+    let repeated = json!({"message": "blocked from accessing our API", "retry_after": 2.5, "global": false});
+    let headers = [("x-ratelimit-scope", "user")];
+    let verdict = plain("discord").judge(&reply(429, &repeated.to_string(), &headers));
+    assert_eq!((verdict.outcome, verdict.reason), wait(2_500));
 
     assert_official(
         "RatelimitedResponse",
@@ -358,5 +391,19 @@ fn no_verdict_repeats_the_address() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_date_to_wait_for_is_reckoned_by_the_platforms_own_clock() {
+    for product in PRODUCTS {
+        // Ours is ten minutes ahead of theirs.
+        let headers =
+            [("date", "Sun, 06 Nov 1994 08:39:37 GMT"), ("retry-after", "Sun, 06 Nov 1994 08:40:37 GMT")];
+        let verdict = plain(product).judge(&reply(429, "", &headers));
+        assert_eq!(verdict.outcome, Wait(Told(Duration::from_mins(1))), "{product}");
+        let unreadable = [("date", "today"), ("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT")];
+        let verdict = plain(product).judge(&reply(429, "", &unreadable));
+        assert_eq!(verdict.outcome, Wait(Told(Duration::from_mins(1))), "{product}");
     }
 }

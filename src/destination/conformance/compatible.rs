@@ -10,6 +10,7 @@ use super::{ann, any_message, backend, messages, paragraph, texts, with_options}
 use crate::clock::Moment;
 use crate::delivery::Outcome::{self, Delivered, Gone, Passing, Refused, Unclear, Wait};
 use crate::delivery::Reason;
+use crate::delivery::Wait::Untold;
 use crate::destination::{Platform, Reply};
 use crate::message::{Block, Group, Link, List, Mention, Message, Person, Span, Style, Text};
 
@@ -193,7 +194,7 @@ fn both_servers_are_understood() {
         (400, &id("something.new"), Refused, Reason::InvalidPayload),
         (501, &id("web.incoming_webhook.disabled.app_error"), Passing, Reason::ServerError),
         (302, "", Passing, Reason::Redirected),
-        (429, "", Wait(Duration::from_secs(1)), Reason::RateLimited),
+        (429, "", Wait(Untold(Duration::from_secs(1))), Reason::RateLimited),
     ] {
         expect(status, answer, outcome, reason);
     }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::delivery::Outcome::{self, Gone, Refused};
-use crate::delivery::{Reason, Verdict};
+use crate::delivery::{Reason, Verdict, Wait};
 use crate::destination::Reply;
 use crate::destination::reply::{Class, Row, bounded, known, refusal};
 
-/// A 429 that names no wait comes from the edge, which has shut our address out.
+/// A 429 that names no wait comes from the edge, which has shut our address out: for this long at least.
 const BANNED: Duration = Duration::from_mins(10);
 
 /// As a number of seconds, an integer in a body above this is taken for milliseconds: only version 6 tells integers.
@@ -98,13 +98,24 @@ fn rest(reply: &Reply) -> Option<Duration> {
 }
 
 fn wait(reply: &Reply, body: Option<&Value>) -> (Outcome, Reason) {
-    let Some(wait) = told_wait(reply, body) else {
-        return (Outcome::WaitEverywhere(BANNED), Reason::Banned);
+    let Some(wait) = told_wait(reply, body).map(Wait::Told) else {
+        return (Outcome::WaitEverywhere(Wait::Untold(BANNED)), Reason::Banned);
     };
+    if is_from_the_edge(reply) {
+        return (Outcome::WaitEverywhere(wait), Reason::Banned);
+    }
     let global = body.and_then(|body| body.get("global")).and_then(Value::as_bool).unwrap_or(false)
         || reply.header("x-ratelimit-global").is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let outcome = if global { Outcome::WaitEverywhere(wait) } else { Outcome::Wait(wait) };
     (outcome, Reason::RateLimited)
+}
+
+/// What the edge says when it has shut our address out, whether or not it says for how long: a word of its own, or the
+/// sentence that comes without any of the headers of a bucket.
+fn is_from_the_edge(reply: &Reply) -> bool {
+    reply.body.trim().starts_with("error code: 1015")
+        || reply.body.contains("blocked from accessing our API")
+            && reply.header("x-ratelimit-scope").is_none()
 }
 
 /// The body's wait is the most precise, `Retry-After` is rounded up. `X-RateLimit-Reset-After` is in seconds in every

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::delivery::Outcome::{self, Gone, Refused};
-use crate::delivery::{Reason, Verdict};
+use crate::delivery::{Reason, Verdict, Wait};
 use crate::destination::Reply;
 use crate::destination::reply::{Class, Row, bounded, refusal};
 
-/// The wait when a 429 does not tell one: the published pace.
+/// The first wait when a 429 does not tell one: the published pace.
 const WAIT: Duration = Duration::from_secs(1);
 
 /// The words that Slack is known to refuse with. Which status goes with which is not documented throughout, so the
@@ -101,10 +101,10 @@ fn word(reply: &Reply) -> String {
     error.unwrap_or(&reply.body).trim().to_owned()
 }
 
-fn wait(reply: &Reply) -> Duration {
+fn wait(reply: &Reply) -> Wait {
     let in_body = || {
         let json = serde_json::from_str::<Value>(&reply.body).ok()?;
         bounded(json.get("retry_after")?.as_f64()?)
     };
-    reply.retry_after().or_else(in_body).unwrap_or(WAIT)
+    reply.retry_after().or_else(in_body).map_or(Wait::Untold(WAIT), Wait::Told)
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::delivery::Outcome::{self, Gone, Passing, Refused};
-use crate::delivery::{Reason, Verdict};
+use crate::delivery::{Reason, Verdict, Wait};
 use crate::destination::Reply;
 use crate::destination::reply::{Class, Row, known, refusal};
 
-/// The wait when a 429 does not tell one.
+/// The first wait when a 429 does not tell one.
 const WAIT: Duration = Duration::from_secs(10);
 
 /// The codes that workflows are known to refuse with, then what a status says by itself.
@@ -41,7 +41,7 @@ pub(super) fn judge(reply: &Reply) -> Verdict {
     let error = Error::read(&reply.body);
     let (outcome, reason) = match reply.class() {
         Class::Taken => taken(reply, error.as_ref()),
-        Class::TooMany => (Outcome::Wait(reply.retry_after().unwrap_or(WAIT)), Reason::RateLimited),
+        Class::TooMany => (Outcome::Wait(wait(reply)), Reason::RateLimited),
         Class::Refusal => refusal(REFUSALS, reply.status, error.as_ref().map_or("", |error| &error.code)),
         Class::Settled(outcome, reason) => (outcome, reason),
     };
@@ -57,11 +57,17 @@ fn taken(reply: &Reply, error: Option<&Error>) -> (Outcome, Reason) {
         return told.unwrap_or((Outcome::Unclear, Reason::UnreadableAnswer));
     }
     match inner_status(&reply.body) {
+        // What stands between us and Microsoft may answer with a page of its own: nobody has seen the message then.
+        None if reply.is_page() => (Outcome::Unclear, Reason::UnreadableAnswer),
         None => (Outcome::Delivered, Reason::Ok),
-        Some(429) => (Outcome::Wait(reply.retry_after().unwrap_or(WAIT)), Reason::RateLimited),
+        Some(429) => (Outcome::Wait(wait(reply)), Reason::RateLimited),
         Some(408 | 500..=599) => (Passing, Reason::ServerError),
         Some(status) => refusal(REFUSALS, status, ""),
     }
+}
+
+fn wait(reply: &Reply) -> Wait {
+    reply.retry_after().map_or(Wait::Untold(WAIT), Wait::Told)
 }
 
 /// The status in `… endpoint returned HTTP error 429 with ContextId …`.
