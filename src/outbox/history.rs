@@ -36,24 +36,16 @@ impl Outbox {
     /// the writer nor a courier waits for it.
     pub async fn stock(&self, turn: impl Send + 'static) -> Result<Stock, StoreError> {
         let path = Arc::clone(&self.path);
-        let reading = tokio::task::spawn_blocking(move || {
+        self.read_aside(move |connection| {
             let _turn = turn;
-            let connection = schema::open_reader(&path).map_err(|error| error.to_string())?;
-            stock(&connection, &path).map_err(|error| error.to_string())
-        });
-        match reading.await {
-            Ok(Ok(stock)) => Ok(stock),
-            Ok(Err(error)) => {
-                tracing::error!(error, "the store cannot be read");
-                Err(StoreError::Unavailable)
-            }
-            Err(_) => Err(StoreError::Stopped),
-        }
+            stock(connection, &path)
+        })
+        .await
     }
 }
 
 /// The destinations that something waits for: one step in the index for each, however much it is.
-fn waited_for(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+pub(super) fn waited_for(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     connection
         .prepare(
             "WITH RECURSIVE names (name) AS (
@@ -79,6 +71,7 @@ fn stock(connection: &Connection, path: &Path) -> rusqlite::Result<Stock> {
     let dead =
         counts("SELECT destination, count(*) FROM deliveries WHERE state = 'dead' GROUP BY destination")?;
     let gone = counts("SELECT name, gone_since IS NOT NULL FROM destinations")?;
+    let suspended = counts("SELECT name, suspended_since IS NOT NULL FROM destinations")?;
     let names: BTreeSet<&String> = waiting.keys().chain(dead.keys()).chain(gone.keys()).collect();
     let queues = names.into_iter().map(|destination| {
         let count = |of: &BTreeMap<String, u64>| of.get(destination).copied().unwrap_or(0);
@@ -88,6 +81,7 @@ fn stock(connection: &Connection, path: &Path) -> rusqlite::Result<Stock> {
             oldest: oldest(&moment, destination)?,
             dead: count(&dead),
             is_gone: count(&gone) > 0,
+            is_suspended: count(&suspended) > 0,
         })
     });
     let queues = queues.collect::<rusqlite::Result<_>>()?;
@@ -98,7 +92,7 @@ fn stock(connection: &Connection, path: &Path) -> rusqlite::Result<Stock> {
 
 /// When the delivery was accepted that is first in the queue of `destination`: the first of the urgent ones or of the
 /// others, whichever came earlier. One that has moved there from elsewhere queues up anew, however old it is.
-fn oldest(connection: &Connection, destination: &str) -> rusqlite::Result<Option<Moment>> {
+pub(super) fn oldest(connection: &Connection, destination: &str) -> rusqlite::Result<Option<Moment>> {
     let first = "SELECT accepted_at FROM deliveries WHERE destination = ?1 AND state = 'waiting'";
     let sql = format!(
         "SELECT min(accepted_at) FROM (

@@ -1,13 +1,20 @@
 //! Forgetting: history that is settled and old, or too much; in steps so small that nobody waits for them.
+//!
+//! What may go is looked for beside the writer, by a connection of its own, however much history has to be passed over.
+//! Only then does it go, a few milliseconds' worth in a commit, and each time it is looked at once more: somebody may have
+//! put it back into a queue meanwhile.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::clock::Moment;
 use crate::delivery::Reason;
 use crate::name::DestinationName;
-use crate::outbox::{Durability, Outbox, StoreError};
+use crate::outbox::attempt::NOT_UNDER_WAY;
+use crate::outbox::{Durability, Outbox, StoreError, history};
 use crate::source::OWN;
 
 /// What is kept, and for how long.
@@ -32,14 +39,31 @@ pub struct Pruned {
     pub stranded: u64,
 }
 
-/// Events that go in one step, at most.
-const STEP: u32 = 500;
+/// What has been found that may be forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Forgettable {
+    /// Events, the oldest first.
+    events: VecDeque<i64>,
+    /// Whether they go before their time, because the store is too large.
+    early: bool,
+    /// Deliveries that nobody will ever take.
+    stranded: Vec<i64>,
+}
 
-/// Bytes of raw elements that go in one step, about.
-const STEP_BYTES: u64 = 8 << 20;
+/// Events that are looked for at once, at most.
+const FOUND: u32 = 5_000;
 
-/// Pages given back to the file system in one step.
-const PAGES: u32 = 2_000;
+/// Whoever wants to commit something waits for a step no longer than about this.
+const STEP: Duration = Duration::from_millis(4);
+
+/// Rows without an event that go in one step, at most.
+const ROWS: u32 = 200;
+
+/// Pages given back to the file system between two looks at the time.
+const PAGES: u32 = 32;
+
+/// Free pages that are left where they are: what comes next needs them.
+const SPARE_PAGES: i64 = 256;
 
 /// Identities are remembered at least this long, however short history is kept.
 const IDENTITIES_AT_LEAST: Duration = Duration::from_hours(7 * 24);
@@ -48,26 +72,39 @@ impl Outbox {
     /// Takes one step of forgetting.
     pub async fn prune(&self, keep: Keep) -> Result<Pruned, StoreError> {
         let now = self.clock.now();
-        let wakes = self.wakes.load();
-        let known =
-            serde_json::json!(wakes.keys().map(DestinationName::as_str).collect::<Vec<_>>()).to_string();
+        let found = self.find(keep, now).await?;
         let forget = move |transaction: &Transaction<'_>| {
-            let old = forget_events(transaction, now.minus(keep.history), now.minus(keep.dead_letters))?;
-            let early = if old < STEP && used(transaction)? > keep.max_size {
-                forget_events(transaction, now, now.minus(keep.dead_letters))?
-            } else {
-                0
-            };
-            let stranded = strand(transaction, &known, now, now.minus(keep.history))?;
-            let identities = keep.history.max(IDENTITIES_AT_LEAST);
-            transaction.execute("DELETE FROM identities WHERE seen_at < ?1", [now.minus(identities).0])?;
-            Ok((old == STEP || early == STEP, used(transaction)?, stranded))
+            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+            let stranded = strand(transaction, &found.stranded, now)?;
+            let gone = forget_events(transaction, &mut found, keep, now)?;
+            found.stranded.clear();
+            let identities =
+                forget_identities(transaction, now.minus(keep.history.max(IDENTITIES_AT_LEAST)))?;
+            Ok((gone > 0 || identities > 0, used(transaction)?, stranded))
         };
-        let (more, used, stranded) = self.writer.write(Durability::Handed, forget).await?;
+        let (went, used, stranded) = self.writer.write(Durability::Handed, forget).await?;
         self.log_stranded(&stranded);
-        self.writer.write(Durability::Handed, shrink).await?;
+        let shrank = self.writer.write(Durability::Handed, shrink).await?;
+        let more = went || shrank || !stranded.is_empty();
         let stranded = stranded.iter().filter(|(_, is_own)| !is_own).count();
         Ok(Pruned { more, used, stranded: u64::try_from(stranded).unwrap_or(u64::MAX) })
+    }
+
+    /// Looks for what may go, unless some of what was found before is left. A change that could not be committed may be made
+    /// again, with what is left then: what was taken out is found the next time.
+    async fn find(&self, keep: Keep, now: Moment) -> Result<Arc<Mutex<Forgettable>>, StoreError> {
+        let found = Arc::clone(&self.forgettable);
+        if !found.lock().unwrap_or_else(PoisonError::into_inner).events.is_empty() {
+            return Ok(found);
+        }
+        let known = self.wakes.load_full();
+        let is_known = move |name: &str| known.keys().any(|known| known.as_str() == name);
+        // One moment for all of it.
+        let finding =
+            move |connection: &Connection| find(&*connection.unchecked_transaction()?, keep, now, is_known);
+        let fresh = self.read_aside(finding).await?;
+        *found.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(found)
     }
 
     fn log_stranded(&self, all: &[(String, bool)]) {
@@ -75,7 +112,7 @@ impl Outbox {
         if stranded > 0 {
             tracing::error!(
                 stranded,
-                "given up: nobody has mended their destination for as long as history is kept"
+                "given up: nobody has mended or resumed their destination for as long as history is kept"
             );
         }
         for destination in all.iter().filter_map(|(name, _)| DestinationName::new(name).ok()) {
@@ -84,35 +121,161 @@ impl Outbox {
     }
 }
 
-/// Gives up what has waited for longer than history is kept, for a destination that is gone or no longer configured:
-/// whoever wanted it told has had that long to mend it. Whose they were, and whether they were of bugle's own events.
-fn strand(
-    transaction: &Transaction<'_>,
-    known: &str,
+fn find(
+    connection: &Connection,
+    keep: Keep,
     now: Moment,
+    is_known: impl Fn(&str) -> bool,
+) -> rusqlite::Result<Forgettable> {
+    let dead_before = now.minus(keep.dead_letters);
+    let mut found = Forgettable {
+        events: find_events(connection, now.minus(keep.history), dead_before)?,
+        early: false,
+        stranded: find_stranded(connection, now.minus(keep.history), is_known)?,
+    };
+    if found.events.is_empty() && used(connection)? > keep.max_size {
+        found.events = find_events(connection, now, dead_before)?;
+        found.early = true;
+    }
+    Ok(found)
+}
+
+/// What keeps an event from being forgotten: that somebody is still to hear of it, or may still want to send it again.
+const IS_OWED: &str = "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.id
+                                AND (d.state = 'waiting' OR (d.state = 'dead' AND d.settled_at >= ?2)))";
+
+/// The oldest events that came before `before` and owe nothing any more. Dead letters stay until `dead_before`.
+fn find_events(
+    connection: &Connection,
     before: Moment,
-) -> rusqlite::Result<Vec<(String, bool)>> {
-    transaction
-        .prepare_cached(
-            "UPDATE deliveries SET state = 'dead', settled_at = ?1, reason = ?2 WHERE id IN (
-                 SELECT id FROM deliveries WHERE state = 'waiting' AND accepted_at < ?3 AND (
-                     destination NOT IN (SELECT value FROM json_each(?4))
-                     OR destination IN (SELECT name FROM destinations WHERE gone_since IS NOT NULL))
-                 LIMIT ?5)
-             RETURNING destination, (SELECT product = ?6 FROM events WHERE id = deliveries.event)",
-        )?
-        .query_map(params![now.0, Reason::Stranded.as_str(), before.0, known, STEP, OWN], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?
+    dead_before: Moment,
+) -> rusqlite::Result<VecDeque<i64>> {
+    connection
+        .prepare(&format!(
+            "SELECT id FROM events e WHERE received_at < ?1 AND NOT {IS_OWED} ORDER BY received_at LIMIT ?3"
+        ))?
+        .query_map(params![before.0, dead_before.0, FOUND], |row| row.get(0))?
         .collect()
 }
 
-/// Gives free pages back to the file system, a bounded number at a time.
-fn shrink(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    let mut statement = transaction.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
-    let mut pages = statement.query([])?;
-    while pages.next()?.is_some() {}
-    Ok(())
+/// What has waited since before `before` at the front of a queue whose destination is gone, suspended or no longer
+/// configured: whoever wanted it told has had that long to mend it.
+fn find_stranded(
+    connection: &Connection,
+    before: Moment,
+    is_known: impl Fn(&str) -> bool,
+) -> rusqlite::Result<Vec<i64>> {
+    let mut is_shut = connection.prepare(
+        "SELECT 1 FROM destinations
+         WHERE name = ?1 AND (gone_since IS NOT NULL OR suspended_since IS NOT NULL)",
+    )?;
+    let mut front = connection.prepare(
+        "SELECT id FROM (SELECT id, accepted_at FROM deliveries
+                         WHERE destination = ?1 AND state = 'waiting' AND urgent = ?2 ORDER BY id LIMIT ?3)
+         WHERE accepted_at < ?4",
+    )?;
+    let mut stranded = Vec::new();
+    for destination in history::waited_for(connection)? {
+        if is_known(&destination) && !is_shut.exists([&destination])? {
+            continue;
+        }
+        for urgent in [true, false] {
+            let ids = front.query_map(params![destination, urgent, ROWS, before.0], |row| row.get(0))?;
+            stranded.extend(ids.collect::<Result<Vec<i64>, _>>()?);
+        }
+    }
+    Ok(stranded)
+}
+
+/// Gives up those of `found` that still wait. Whose they were, and whether they were of bugle's own events.
+fn strand(
+    transaction: &Transaction<'_>,
+    found: &[i64],
+    now: Moment,
+) -> rusqlite::Result<Vec<(String, bool)>> {
+    let ids = serde_json::json!(found).to_string();
+    transaction
+        .prepare_cached(&format!(
+            "UPDATE deliveries SET state = 'dead', settled_at = ?1, reason = ?2
+             WHERE id IN (SELECT value FROM json_each(?3)) AND state = 'waiting' AND {NOT_UNDER_WAY}
+             RETURNING destination, (SELECT product = ?4 FROM events WHERE id = deliveries.event)"
+        ))?
+        .query_map(params![now.0, Reason::Stranded.as_str(), ids, OWN], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// Forgets what of `found` may still be forgotten, for as long as a step may take; how many events went.
+fn forget_events(
+    transaction: &Transaction<'_>,
+    found: &mut Forgettable,
+    keep: Keep,
+    now: Moment,
+) -> rusqlite::Result<u32> {
+    let begun = Instant::now();
+    let dead_before = now.minus(keep.dead_letters);
+    let mut gone = 0;
+    while let Some(id) = found.events.pop_front() {
+        if found.early && used(transaction)? <= keep.max_size {
+            found.events.clear();
+            break;
+        }
+        gone += u32::from(forget_event(transaction, id, dead_before)?);
+        if begun.elapsed() >= STEP {
+            break;
+        }
+    }
+    Ok(gone)
+}
+
+/// Forgets an event, if it owes nothing any more; whether it did.
+fn forget_event(transaction: &Transaction<'_>, id: i64, dead_before: Moment) -> rusqlite::Result<bool> {
+    let may_go = transaction
+        .prepare_cached(&format!("SELECT 1 FROM events e WHERE id = ?1 AND NOT {IS_OWED}"))?
+        .query_row(params![id, dead_before.0], |_| Ok(()))
+        .optional()?;
+    if may_go.is_none() {
+        return Ok(false);
+    }
+    for statement in [
+        "DELETE FROM attempts WHERE delivery IN (SELECT id FROM deliveries WHERE event = ?1)",
+        "DELETE FROM deliveries WHERE event = ?1",
+        "DELETE FROM duplicates WHERE event = ?1",
+        "DELETE FROM events WHERE id = ?1",
+    ] {
+        transaction.prepare_cached(statement)?.execute([id])?;
+    }
+    Ok(true)
+}
+
+/// Forgets the oldest identities that were seen before `before`, a bounded number at a time; how many went.
+fn forget_identities(transaction: &Transaction<'_>, before: Moment) -> rusqlite::Result<usize> {
+    transaction
+        .prepare_cached(
+            "DELETE FROM identities WHERE digest IN (
+                 SELECT digest FROM identities WHERE seen_at < ?1 ORDER BY seen_at LIMIT ?2)",
+        )?
+        .execute(params![before.0, ROWS])
+}
+
+/// Gives free pages back to the file system, for as long as a step may take; whether any went.
+fn shrink(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
+    let begun = Instant::now();
+    let free = || transaction.pragma_query_value(None, "freelist_count", |row| row.get::<_, i64>(0));
+    let before = free()?;
+    let mut left = before;
+    while left > SPARE_PAGES {
+        let mut statement = transaction.prepare_cached(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+        let mut pages = statement.query([])?;
+        while pages.next()?.is_some() {}
+        let now_left = free()?;
+        // A file that was made by something else cannot shrink.
+        if now_left == left || begun.elapsed() >= STEP {
+            left = now_left;
+            break;
+        }
+        left = now_left;
+    }
+    Ok(left < before)
 }
 
 /// The bytes of the file that hold something.
@@ -120,38 +283,4 @@ pub(super) fn used(connection: &Connection) -> rusqlite::Result<u64> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let bytes = (pragma("page_count")? - pragma("freelist_count")?) * pragma("page_size")?;
     Ok(u64::try_from(bytes).unwrap_or(0))
-}
-
-/// Forgets the oldest events that came before `before` and owe nothing any more. Dead letters stay until
-/// `dead_before`. Gives how many went; [`STEP`] if there may be more.
-fn forget_events(
-    transaction: &Transaction<'_>,
-    before: Moment,
-    dead_before: Moment,
-) -> rusqlite::Result<u32> {
-    let ids = transaction
-        .prepare_cached(
-            "SELECT id, octet_length(raw) FROM events e WHERE received_at < ?1 AND NOT EXISTS (
-                 SELECT 1 FROM deliveries d WHERE d.event = e.id
-                 AND (d.state = 'waiting' OR (d.state = 'dead' AND d.settled_at >= ?2)))
-             ORDER BY received_at LIMIT ?3",
-        )?
-        .query_map(params![before.0, dead_before.0, STEP], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<Vec<(i64, i64)>, _>>()?;
-    let (mut gone, mut bytes) = (0, 0);
-    for (id, size) in ids {
-        if bytes > STEP_BYTES {
-            return Ok(STEP);
-        }
-        (gone, bytes) = (gone + 1, bytes + size.unsigned_abs());
-        for statement in [
-            "DELETE FROM attempts WHERE delivery IN (SELECT id FROM deliveries WHERE event = ?1)",
-            "DELETE FROM deliveries WHERE event = ?1",
-            "DELETE FROM duplicates WHERE event = ?1",
-            "DELETE FROM events WHERE id = ?1",
-        ] {
-            transaction.prepare_cached(statement)?.execute([id])?;
-        }
-    }
-    Ok(gone)
 }

@@ -1,14 +1,20 @@
 //! Opening the store: its file, its lock, its settings, its version.
 
+use std::cmp::Ordering;
 use std::error::Error;
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
 #[cfg(unix)]
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::{self, Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use refinery::Migration;
 use refinery::error::Kind;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::outbox::damage;
 
 mod migrations {
     refinery::embed_migrations!("src/outbox/migrations");
@@ -27,8 +33,46 @@ pub enum OpenError {
         path: PathBuf,
         /// Why.
         #[source]
-        cause: std::io::Error,
+        cause: io::Error,
     },
+    /// There is no file.
+    #[error("{} is not there", .0.display())]
+    Missing(PathBuf),
+    /// It is a folder.
+    #[error("{} is a folder; name a file in it", .0.display())]
+    Folder(PathBuf),
+    /// It is empty, although its log is not.
+    #[error(
+        "{} is empty, but the log beside it ({}-wal) is not: somebody has emptied a store. Restore a backup; to begin anew, \
+         take the log away", .0.display(), .0.display()
+    )]
+    Emptied(PathBuf),
+    /// It is something else than a database.
+    #[error(
+        "{} is no SQLite database, or its beginning is damaged: name another file, or restore a backup", .0.display()
+    )]
+    NoDatabase(PathBuf),
+    /// What is in it is damaged.
+    #[error(
+        "{} is damaged: `bugle check-store` may say where; restore a backup, or save what can be read with \
+         `sqlite3 {} .recover`", .0.display(), .0.display()
+    )]
+    Damaged(PathBuf),
+    /// SQLite may not write.
+    #[error(
+        "{} cannot be written: do it, its folder and the files beside it (-wal, -shm) belong to the user that bugle runs \
+         as, and may the disk be written?", path.display()
+    )]
+    Unwritable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: rusqlite::Error,
+    },
+    /// Another program has locked it.
+    #[error("{} is locked by another program; close that one first", .0.display())]
+    Locked(PathBuf),
     /// SQLite cannot use the file.
     #[error("{} cannot be used as a store", path.display())]
     Sqlite {
@@ -44,6 +88,9 @@ pub enum OpenError {
     /// It was made by a newer bugle.
     #[error("{} was made by a newer bugle; use that one, or another file", .0.display())]
     Newer(PathBuf),
+    /// An older bugle serves from it.
+    #[error("{} is served by an older bugle; restart that one, or use its own command", .0.display())]
+    Older(PathBuf),
     /// Its tables cannot be brought up to date.
     #[error("the tables of {} cannot be brought up to date", path.display())]
     Migration {
@@ -71,18 +118,47 @@ const CHECKPOINT_PAGES: u32 = 16_384;
 /// What the log shrinks to after it had to grow.
 const LOG_BYTES: u32 = 64 << 20;
 
-/// Takes the lock beside the store at `path`, under whichever name it is called.
-pub(super) fn lock(path: &Path) -> Result<Lock, OpenError> {
+/// A lock that is not free is not waited for.
+pub(super) const AT_ONCE: Duration = Duration::ZERO;
+
+/// How long one is waited for by who cannot do without: a command may have it for a moment.
+pub(super) const PATIENTLY: Duration = Duration::from_secs(2);
+
+/// How often it is tried meanwhile.
+const TRY_AGAIN: Duration = Duration::from_millis(20);
+
+/// Takes the lock beside the store at `path`, under whichever name it is called, within `patience`. Blocks.
+pub(super) fn lock(path: &Path, patience: Duration) -> Result<Lock, OpenError> {
+    if path.is_dir() {
+        return Err(OpenError::Folder(path.to_owned()));
+    }
     // Made by us, so that nobody else on the machine can read what the trackers send.
     private().open(path).map_err(|cause| OpenError::Io { path: path.to_owned(), cause })?;
     let real = fs::canonicalize(path).map_err(|cause| OpenError::Io { path: path.to_owned(), cause })?;
     let lock = beside(&real, ".lock");
     let io = |cause| OpenError::Io { path: lock.clone(), cause };
     let file = private().open(&lock).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Lock(file)),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(cause)) => Err(io(cause)),
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Lock(file)),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < patience => thread::sleep(TRY_AGAIN),
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(path.to_owned())),
+            Err(TryLockError::Error(cause)) => return Err(io(cause)),
+        }
+    }
+}
+
+/// Refuses a store that another version of bugle serves from: it cannot be brought up to date meanwhile.
+pub(super) fn expect_of_now(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+    let newest = migrations::migrations::runner().get_migrations().iter().map(Migration::version).max();
+    let found = connection
+        .query_row("SELECT max(version) FROM refinery_schema_history", [], |row| row.get::<_, i64>(0))
+        .map_err(|cause| OpenError::Sqlite { path: path.to_owned(), cause })?;
+    match found.cmp(&newest.map_or(0, i64::from)) {
+        Ordering::Equal => Ok(()),
+        Ordering::Less => Err(OpenError::Older(path.to_owned())),
+        Ordering::Greater => Err(OpenError::Newer(path.to_owned())),
     }
 }
 
@@ -95,8 +171,12 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
 
 /// Opens the store for writing, and makes its tables or brings them up to date.
 pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
-    let sqlite = |cause| OpenError::Sqlite { path: path.to_owned(), cause };
-    let mut connection = Connection::open(path).map_err(sqlite)?;
+    // SQLite would take the log away.
+    if size(path) == 0 && size(&beside(path, "-wal")) > 0 {
+        return Err(OpenError::Emptied(path.to_owned()));
+    }
+    let sqlite = |cause| unusable(path, cause);
+    let mut connection = Connection::open(plain(path)).map_err(sqlite)?;
     // Before anything is changed: somebody may have named the wrong file.
     if is_foreign(&connection).map_err(sqlite)? {
         return Err(OpenError::Foreign(path.to_owned()));
@@ -126,11 +206,39 @@ fn is_foreign(connection: &Connection) -> rusqlite::Result<bool> {
 /// Why migrations failed, without the statements that the library would show.
 fn refused(path: &Path, error: refinery::Error) -> OpenError {
     let path = path.to_owned();
+    let in_sqlite = error.source().and_then(|cause| cause.downcast_ref::<rusqlite::Error>());
+    if in_sqlite.is_some_and(damage::is_damage) {
+        return OpenError::Damaged(path);
+    }
     match error.kind() {
         Kind::MissingVersion(_) | Kind::DivergentVersion(_, _) => OpenError::Newer(path),
         Kind::Connection(message, _) => OpenError::Migration { path, cause: message.as_str().into() },
         _ => OpenError::Migration { path, cause: error.into() },
     }
+}
+
+/// Why SQLite cannot use the file at `path` as a store.
+fn unusable(path: &Path, cause: rusqlite::Error) -> OpenError {
+    let path = path.to_owned();
+    match cause.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::NoDatabase(path),
+        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged(path),
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            OpenError::Unwritable { path, cause }
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Locked(path),
+        _ => OpenError::Sqlite { path, cause },
+    }
+}
+
+/// The version of the tables that this bugle works with.
+pub(super) fn newest() -> i64 {
+    let migrations = migrations::migrations::runner();
+    migrations.get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
+}
+
+fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |file| file.len())
 }
 
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
@@ -150,19 +258,49 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Opens the store for reading beside the writer.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
-    let sqlite = |cause| OpenError::Sqlite { path: path.to_owned(), cause };
+    reader(path).map_err(|cause| unusable(path, cause))
+}
+
+/// The same, for who has opened the store and says by itself what is wrong with it.
+pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
-    connection.busy_timeout(Duration::from_secs(5)).map_err(sqlite)?;
+    let connection = Connection::open_with_flags(plain(path), flags)?;
+    connection.busy_timeout(OPENING)?;
     Ok(connection)
+}
+
+/// Opens a store for reading, served from or not, by whoever comes from outside: it must be there, and be a store.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, OpenError> {
+    if path.is_dir() {
+        return Err(OpenError::Folder(path.to_owned()));
+    }
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(OpenError::Missing(path.to_owned()));
+        }
+        Ok(file) if file.len() == 0 => return Err(OpenError::NoDatabase(path.to_owned())),
+        _ => {}
+    }
+    let connection = open_reader(path)?;
+    let known = "SELECT count(*) FROM sqlite_schema WHERE name = 'refinery_schema_history'";
+    match connection.query_row(known, [], |row| row.get::<_, i64>(0)) {
+        Ok(0) => Err(OpenError::Foreign(path.to_owned())),
+        Ok(_) => Ok(connection),
+        Err(cause) => Err(unusable(path, cause)),
+    }
 }
 
 /// Opens the store for the checkpoints, which are made beside the writer so that no commit waits for one.
 pub(super) fn open_for_checkpoints(path: &Path) -> Result<Connection, OpenError> {
-    let sqlite = |cause| OpenError::Sqlite { path: path.to_owned(), cause };
-    let connection = Connection::open(path).map_err(sqlite)?;
+    let sqlite = |cause| unusable(path, cause);
+    let connection = Connection::open(plain(path)).map_err(sqlite)?;
     connection.busy_timeout(BUSY).map_err(sqlite)?;
     Ok(connection)
+}
+
+/// The path in full: SQLite takes a name that begins with `file:` for an address.
+pub(super) fn plain(path: &Path) -> PathBuf {
+    path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn private() -> OpenOptions {

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::metrics::Metrics;
 use crate::outbox::StoreError;
+use crate::outbox::damage::Damage;
 
 /// At most this many changes share a commit, so that a caller in a crowd does not wait for all of it.
 const GROUP: usize = 256;
@@ -96,10 +97,11 @@ impl Writer {
     pub(super) fn start(
         connection: Connection,
         metrics: Metrics,
+        damage: Damage,
     ) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
         let (queue, arriving) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new().name("outbox-writer".into()).spawn(move || {
-            Loop { connection, arriving, metrics, in_trouble: false, durability: None }.run();
+            Loop { connection, arriving, metrics, damage, in_trouble: false, durability: None }.run();
         })?;
         Ok((Self { queue }, thread))
     }
@@ -159,6 +161,7 @@ struct Loop {
     connection: Connection,
     arriving: mpsc::Receiver<Box<dyn Job>>,
     metrics: Metrics,
+    damage: Damage,
     in_trouble: bool,
     durability: Option<Durability>,
 }
@@ -200,6 +203,9 @@ impl Loop {
                     self.trouble(&error);
                     thread::sleep(PAUSE);
                     self.fill(&mut group);
+                }
+                Err(error) if group.len() == 1 && self.damage.shows_in(&error) => {
+                    return group.into_iter().for_each(|job| job.answer(Err(StoreError::Damaged)));
                 }
                 Err(error) if group.len() == 1 => {
                     self.metrics.store_refused();
@@ -251,7 +257,7 @@ impl Loop {
     fn out_of_trouble(&mut self) {
         if self.in_trouble {
             self.in_trouble = false;
-            self.metrics.store_in_trouble(false);
+            self.metrics.store_in_trouble(self.damage.is_found());
             tracing::warn!("the store can be written again");
         }
     }

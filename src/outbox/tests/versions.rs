@@ -8,6 +8,9 @@ const V1: Moment = Moment(1_795_298_029_567);
 /// The same of the second version.
 const V2: Moment = Moment(1_795_309_375_294);
 
+/// The same of the third version.
+const V3: Moment = Moment(1_795_320_495_000);
+
 /// The newest version of the tables.
 const NEWEST: i64 = 4;
 
@@ -102,4 +105,41 @@ async fn numbers_are_not_used_again_after_the_tables_were_written_anew() {
         assert_eq!(story.query::<i64>("SELECT max(id) FROM deliveries"), 10, "{change}");
         assert_eq!(story.query::<i64>("SELECT max(id) FROM events"), 4, "{change}");
     }
+}
+
+/// The third version's file, in which deliveries have moved.
+const THIRD: &[u8] = include_bytes!("../../../tests/fixtures/store/v3.db");
+
+#[tokio::test]
+async fn a_store_of_the_third_version_keeps_what_has_moved_and_how_each_destination_stands() {
+    let story = bring_up_to_date(THIRD, V3, "").await;
+    let states = "SELECT group_concat(state || ' ' || n, ', ' ORDER BY state)
+                  FROM (SELECT state, count(*) AS n FROM deliveries GROUP BY state)";
+    assert_eq!(story.query::<String>(states), "dead 1, delivered 8, moved 6, waiting 12");
+    let moved = "SELECT group_concat(id || '>' || moved_to || reason, ' ' ORDER BY id) FROM deliveries WHERE state = 'moved'";
+    assert_eq!(
+        story.query::<String>(moved),
+        "2>9gone 3>1covered 13>14covered 15>12covered 21>27gone 22>20covered"
+    );
+    let instead =
+        "SELECT group_concat(id || instead_of, ' ' ORDER BY id) FROM deliveries WHERE instead_of IS NOT NULL";
+    assert_eq!(story.query::<String>(instead), "9old 27old");
+    let standing = |condition: &str| {
+        story.query::<String>(&format!(
+            "SELECT coalesce(group_concat(name, ' ' ORDER BY name), '') FROM destinations WHERE {condition}"
+        ))
+    };
+    assert_eq!(standing("gone_since IS NOT NULL"), "gone old");
+    assert_eq!(standing("failing_since IS NOT NULL"), "down lame mute");
+    assert_eq!(standing("diverted_to IS NOT NULL AND diverting_since IS NOT NULL"), "lame old");
+    assert_eq!(standing("hold_reason = 'rate_limited' AND hold_until > 1795320495000"), "held");
+    assert_eq!(standing("coalesce(suspended_since, resumed_at, rests_until) IS NOT NULL"), "");
+    assert_eq!(story.query::<i64>("SELECT count(*) FROM attempts"), 23);
+    assert_eq!(story.query::<i64>("SELECT count(*) FROM events WHERE product = 'bugle'"), 3);
+    let examined = examine(&story.folder.path().join("bugle.db")).unwrap();
+    assert!(examined.is_in_order(), "{examined:?}");
+    // What waits is claimed as it was left.
+    let down = DestinationName::new("down").unwrap();
+    let claim = story.outbox.claim(&down, "pace").await.unwrap().unwrap();
+    assert_eq!((claim.delivery.id.0, claim.delivery.failures), (6, 3));
 }
