@@ -1,4 +1,7 @@
-//! The admin address: figures for Prometheus. It is another listener than the one for webhooks, which the world can reach.
+//! The admin address: figures for Prometheus, and orders from the command line. It is another listener than the one for
+//! webhooks, which the world can reach.
+
+mod orders;
 
 use std::slice;
 use std::sync::Arc;
@@ -31,6 +34,8 @@ pub struct BackDoor {
     turn: Arc<Semaphore>,
 }
 
+pub use orders::{PATH as ORDERS, Refused, Request as OrderRequest};
+
 /// Adds it to a server.
 pub fn routes(back_door: &Arc<BackDoor>) -> impl FnOnce(&mut ServiceConfig) + use<> {
     let back_door = web::Data::from(Arc::clone(back_door));
@@ -39,6 +44,7 @@ pub fn routes(back_door: &Arc<BackDoor>) -> impl FnOnce(&mut ServiceConfig) + us
             .app_data(back_door)
             .route("/metrics", web::get().to(metrics))
             .route("/metrics", web::head().to(metrics))
+            .route(orders::PATH, web::post().to(orders::take))
             .default_service(web::to(nowhere));
     }
 }

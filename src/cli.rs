@@ -1,9 +1,15 @@
 //! The grammar of the command line, nothing else.
 
+mod dead_letters;
+
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Parser, Subcommand};
 use clap_complete::Shell;
+
+use crate::name::DestinationName;
+
+pub use dead_letters::{DeadLetters, Time, Which};
 
 /// Relays Bugsnag and Bugfender webhooks to Slack, Microsoft Teams and Discord.
 ///
@@ -75,6 +81,41 @@ pub enum Command {
         destination: String,
     },
 
+    /// Show what waits for each destination, since when, and why
+    Queue,
+
+    /// Look at what was given up, send it again, or discard it
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
+
+    /// Send nothing to a destination until it is resumed
+    ///
+    /// An attempt that has begun is finished. What comes for the destination waits, over restarts and reloads, too.
+    Suspend {
+        /// The destination's name in the configuration
+        #[arg(value_name = "NAME", value_parser = DestinationName::new)]
+        destination: DestinationName,
+    },
+
+    /// Send to a destination again, and at once: also to one that is gone, or that is left alone after failures
+    ///
+    /// A wait that its platform has asked for holds all the same.
+    Resume {
+        /// The destination's name in the configuration
+        #[arg(value_name = "NAME", value_parser = DestinationName::new)]
+        destination: DestinationName,
+    },
+
+    /// Let all that waits for one destination go to another
+    Move {
+        /// Where it waits; need not be in the configuration any more
+        #[arg(value_name = "FROM", value_parser = DestinationName::new)]
+        from: DestinationName,
+        /// Where it goes
+        #[arg(value_name = "TO", value_parser = DestinationName::new)]
+        to: DestinationName,
+    },
+
     /// Ask the running server whether it is alive, for containers
     ///
     /// Looks only at `server` in the configuration, and needs no secrets. The exit code is 0 if the server says yes,
@@ -83,6 +124,26 @@ pub enum Command {
         /// Ask whether it is ready: whether the store can be written, too
         #[arg(long)]
         ready: bool,
+    },
+
+    /// Copy the store while it is in use, and check the copy
+    ///
+    /// The copy is the store as it was when this began: one file, for its owner alone. Whoever starts bugle on it sends
+    /// again what was sent since.
+    Backup {
+        /// The file to write, which must not be there yet
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+
+    /// Say whether the store is whole, and whether all is in it that bugle relies on
+    ///
+    /// Changes nothing, and works whether the server runs or not; with a large store it takes a while. The exit code is 0
+    /// if all is well, else 1.
+    CheckStore {
+        /// The file to look at, such as a backup [default: the configured store]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
     },
 
     /// Show what bugle does: a relay with pretend chats, nothing to configure

@@ -1,24 +1,33 @@
 //! What the binary does for each command. Every command writes to a `Write` that it is given.
 
+pub mod backup;
 mod card;
 pub mod check;
+pub mod check_store;
+pub mod dead_letters;
 pub mod demo;
 pub mod healthcheck;
+mod listing;
 pub mod manual;
+mod neighbour;
+pub mod order;
 pub mod preview;
+pub mod queue;
 pub mod sample;
 pub mod send_test;
 pub mod serve;
 
 use std::io::{self, IsTerminal as _, StdoutLock, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, DeadLetters};
 use crate::clock::Clock;
-use crate::config::Environment;
+use crate::config::{self, Care, Environment, Problems};
+use crate::order::Order;
 use crate::sockets::Sockets;
 use crate::telemetry;
 
@@ -36,6 +45,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 fn obey(cli: Cli, out: &mut StdoutLock<'_>, environment: &Environment) -> anyhow::Result<ExitCode> {
     let (config, json, colour) = (cli.config.as_deref(), cli.json, out.is_terminal());
+    let setting = Setting { config, environment, json, clock: &Clock::system() };
     match cli.command {
         Command::Serve => {
             telemetry::start(if json { telemetry::Format::Json } else { telemetry::Format::for_stderr() });
@@ -64,9 +74,20 @@ fn obey(cli: Cli, out: &mut StdoutLock<'_>, environment: &Environment) -> anyhow
                 block_on(send_test::run(out, config, &destination, json, environment, &Clock::system()))?;
             Ok(ExitCode::from(code))
         }
+        Command::Queue => Ok(ExitCode::from(queue::run(out, setting)?)),
+        Command::DeadLetters(asked) => look_after_dead_letters(out, setting, asked),
+        Command::Suspend { destination } => order(out, setting, &Order::Suspend { destination }),
+        Command::Resume { destination } => order(out, setting, &Order::Resume { destination }),
+        Command::Move { from, to } => order(out, setting, &Order::Move { from, to }),
         Command::Healthcheck { ready } => {
             let code = block_on(healthcheck::run(out, config, ready, json, environment))?;
             Ok(ExitCode::from(code))
+        }
+        Command::Backup { file } => {
+            backup::run(out, config, &file, json, environment).map(|()| ExitCode::SUCCESS)
+        }
+        Command::CheckStore { file } => {
+            check_store::run(out, config, file, json, environment).map(ExitCode::from)
         }
         Command::Demo { once } => {
             telemetry::start_beside_a_demo();
@@ -75,6 +96,59 @@ fn obey(cli: Cli, out: &mut StdoutLock<'_>, environment: &Environment) -> anyhow
         Command::Completions { shell } => manual::completions(out, shell).map(|()| ExitCode::SUCCESS),
         Command::Man { folder } => manual::pages(out, folder.as_deref()).map(|()| ExitCode::SUCCESS),
     }
+}
+
+fn look_after_dead_letters(
+    out: &mut StdoutLock<'_>,
+    setting: Setting<'_>,
+    asked: DeadLetters,
+) -> anyhow::Result<ExitCode> {
+    match asked {
+        DeadLetters::List { which, limit } => {
+            Ok(ExitCode::from(dead_letters::list(out, setting, which, limit)?))
+        }
+        DeadLetters::Show { id, destination, raw } => {
+            Ok(ExitCode::from(dead_letters::show(out, setting, id, destination.as_deref(), raw)?))
+        }
+        DeadLetters::Redrive { which, to, all: _ } => {
+            let letters = dead_letters::letters(which, setting.clock.now());
+            order(out, setting, &Order::Redrive { letters, to })
+        }
+        DeadLetters::Discard { which, all: _ } => {
+            let letters = dead_letters::letters(which, setting.clock.now());
+            order(out, setting, &Order::Discard { letters })
+        }
+    }
+}
+
+fn order(out: &mut StdoutLock<'_>, setting: Setting<'_>, order: &Order) -> anyhow::Result<ExitCode> {
+    block_on(order::run(out, setting, order)).map(ExitCode::from)
+}
+
+/// What a command that looks after the store is given.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<'a> {
+    /// Where the configuration is, if somebody says so.
+    pub config: Option<&'a Path>,
+    /// The variables over it.
+    pub environment: &'a Environment,
+    /// Whether a program reads what is written.
+    pub json: bool,
+    /// The time.
+    pub clock: &'a Clock,
+}
+
+impl Setting<'_> {
+    /// Where the store is and which destinations there are.
+    fn care(&self) -> Result<Care, Problems> {
+        config::find(self.config).and_then(|path| config::load_care(&path, self.environment))
+    }
+}
+
+/// Shows why nothing can be done. Gives the exit code.
+fn refuse(problems: &Problems) -> io::Result<u8> {
+    write!(io::stderr().lock(), "{problems}")?;
+    Ok(EXIT_CONFIG)
 }
 
 /// How long what blocks may hold up the end of the process.

@@ -20,7 +20,7 @@ use tracing::Instrument as _;
 
 use crate::clock::{Clock, Moment};
 use crate::config::People;
-use crate::delivery::{Outcome, REPEATS, Reason, Settlement, Verdict};
+use crate::delivery::{Outcome, REPEATS, Reason, Settlement, Verdict, Wait};
 use crate::destination::{Client, Destination, Retry};
 use crate::herald::Notices;
 use crate::message::Mention;
@@ -41,9 +41,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// A destination that is gone is tried again this rarely: platforms restrict senders that go on.
 const GONE: Duration = Duration::from_hours(1);
-
-/// No platform's wait is taken for longer than this.
-const LONGEST_HOLD: Duration = Duration::from_hours(24);
 
 /// After the store could not be asked, the pause before it is asked again.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -101,6 +98,9 @@ pub struct Courier {
     trouble: Trouble,
     diversion: Diversion,
     wake: Arc<Notify>,
+    /// When a person last said to try at once, as far as this courier has heard.
+    resumed_at: Option<Moment>,
+    is_suspended: bool,
 }
 
 /// What one step of a courier came to.
@@ -119,7 +119,9 @@ impl Courier {
     pub fn new(office: Office, destination: Destination, throttle: Arc<Throttle>, hold: Hold) -> Self {
         let wake = office.outbox.wake(&destination.name);
         let diversion = Diversion::new(destination.fallback.clone());
-        Self { office, destination, throttle, hold, trouble: Trouble::default(), diversion, wake }
+        let trouble = Trouble::default();
+        let (resumed_at, is_suspended) = (None, false);
+        Self { office, destination, throttle, hold, trouble, diversion, wake, resumed_at, is_suspended }
     }
 
     /// Works until told to stop. An attempt in hand is finished first.
@@ -137,6 +139,8 @@ impl Courier {
                         tracing::error!(%error, "the courier stops");
                         return;
                     }
+                    // Nobody but a person can mend it, and has been told; the other couriers may get on.
+                    Err(StoreError::Damaged) => return stop.cancelled().await,
                     Err(error @ StoreError::Unavailable) => {
                         tracing::error!(%error, "deliveries wait for the store");
                         tokio::select! {
@@ -161,8 +165,12 @@ impl Courier {
         let now = self.office.clock.now();
         if let Some(until) = standing.hold_until {
             // No hold is longer; one that seems to be comes from a clock that has been set back since.
-            self.hold.extend(until.since(now).min(LONGEST_HOLD));
+            self.hold.extend(until.since(now).min(backoff::LONGEST_WAIT));
         }
+        if let Some(until) = standing.rests_until {
+            self.hold.rest(until.since(now).min(GONE));
+        }
+        self.resumed_at = standing.resumed_at;
         self.share_ban(now).await?;
         if let Some(since) = standing.gone_since {
             happening::found_gone(&self.destination, since);
@@ -183,7 +191,7 @@ impl Courier {
         };
         let until = shut_out.iter().filter(|(name, _)| is_same(name)).map(|(_, until)| *until).max();
         if let Some(until) = until.filter(|until| *until > now) {
-            self.hold.extend(until.since(now).min(LONGEST_HOLD));
+            self.hold.extend(until.since(now).min(backoff::LONGEST_WAIT));
             happening::found_shut_out(until);
         }
         Ok(())
@@ -195,9 +203,13 @@ impl Courier {
         if !self.wait_turn(stop).await? {
             return Ok(Step::Stopped);
         }
-        let Some(claim) = outbox.claim(&self.destination.name, &self.destination.pace_group).await? else {
-            return Ok(Step::Idle);
+        let Destination { name, pace_group, .. } = &self.destination;
+        let claim = if self.trouble.is_down() {
+            outbox.claim_probe(name, pace_group).await?
+        } else {
+            outbox.claim(name, pace_group).await?
         };
+        let Some(claim) = claim else { return Ok(Step::Idle) };
         let claim = Arc::new(claim);
         let started = self.office.clock.now();
         let verdict = match self.compose(&claim).await {
@@ -220,25 +232,46 @@ impl Courier {
             // What arrives between looking and waiting is not missed: `notify_one` keeps a permit for whoever waits next.
             let woken = wake.notified();
             let now = self.office.clock.now();
-            let pause = match self.hold.left() {
-                Some(left) => left,
-                None => match self.office.outbox.next(&self.destination.name).await? {
-                    Next::Due { urgent } => match self.throttle.turn(urgent) {
-                        Ok(()) => return Ok(!stop.is_cancelled()),
-                        Err(wait) => wait,
-                    },
-                    Next::At(at) => at.since(now),
-                    Next::Nothing => LOOK_AGAIN,
+            let mut pause = match self.look().await? {
+                Some(Next::Due { urgent }) => match self.throttle.turn(urgent) {
+                    Ok(()) => return Ok(!stop.is_cancelled()),
+                    Err(wait) => wait,
                 },
+                Some(Next::At(at)) => at.since(now),
+                Some(Next::Nothing) => LOOK_AGAIN,
+                None => self.hold.left().unwrap_or_default(),
             };
-            self.divert(stop).await?;
-            let pause = self.diversion.begins_at(now).map_or(pause, |at| pause.min(at.since(now)));
+            if self.is_suspended {
+                pause = LOOK_AGAIN;
+            } else {
+                self.divert(stop).await?;
+                pause = self.diversion.begins_at(now).map_or(pause, |at| pause.min(at.since(now)));
+            }
             tokio::select! {
                 () = woken => {}
                 () = self.office.clock.sleep(pause.clamp(Duration::from_millis(1), LOOK_AGAIN)) => {}
                 () = stop.cancelled() => return Ok(false),
             }
         }
+    }
+
+    /// Looks for work, and at what people have decided since the last look. Nothing while the destination is held, or
+    /// suspended.
+    async fn look(&mut self) -> Result<Option<Next>, StoreError> {
+        let (name, outbox) = (&self.destination.name, &self.office.outbox);
+        let mut look = outbox.look(name, self.hold.left().is_some()).await?;
+        if look.resumed_at != self.resumed_at {
+            self.resumed_at = look.resumed_at;
+            self.hold.end_rest();
+            look = outbox.look(name, self.hold.left().is_some()).await?;
+        }
+        let was_suspended = std::mem::replace(&mut self.is_suspended, look.suspended_since.is_some());
+        match look.suspended_since {
+            Some(since) if !was_suspended => happening::suspended(since),
+            None if was_suspended => happening::resumed(self.hold.left()),
+            _ => {}
+        }
+        Ok(look.next)
     }
 
     /// Moves all that waits to the fallback, if that is how things stand.
@@ -326,6 +359,7 @@ impl Courier {
         };
         let pause = pause(&self.destination.retry, claim, &verdict, dice);
         let settlement = claim.delivery.follow(&verdict, now, pause, give_up_after);
+        let was_down = self.trouble.is_down();
         let held = self.leave_alone(claim, &verdict, pause, dice);
         let down = self.trouble.is_down();
         let notice = happening::settled(Settled {
@@ -346,11 +380,17 @@ impl Courier {
         let held = held.into_iter().map(|(name, span)| (name, now.plus(span))).collect();
         let overdue = down.then(|| now.minus(give_up_after));
         let words = verdict.words.clone();
-        let given_up = self.office.outbox.settle(claim, verdict, settlement, held, overdue).await?;
+        let rests_until = self.hold.rest_left().map(|left| now.plus(left));
+        let given_up =
+            self.office.outbox.settle(claim, verdict, settlement, held, rests_until, overdue).await?;
         if let Some(notice) = notice {
             self.office.notices.tell(notice);
         }
         happening::given_up(&self.office.notices, &self.destination, words, given_up);
+        if was_down && !down && self.trouble.may_let_go(now, &self.destination.retry) {
+            // It was the destination's trouble, not theirs: what has failed meanwhile does not wait for a moment of its own.
+            self.office.outbox.let_go(&self.destination.name).await?;
+        }
         Ok(())
     }
 
@@ -359,7 +399,7 @@ impl Courier {
         self.office.live.load().holds.iter().any(|held| held.destination == *destination)
     }
 
-    /// Sets the holds that `verdict` demands; those that a restart must keep are returned.
+    /// Leaves the destination alone for as long as `verdict` demands; what a platform has asked for is returned.
     fn leave_alone(
         &mut self,
         claim: &Claim,
@@ -371,14 +411,23 @@ impl Courier {
         let live = self.office.live.load();
         let product = self.destination.platform.product();
         let holds = match verdict.outcome {
-            Outcome::Wait(wait) => own(wait),
+            Outcome::Wait(wait) => own(self.wait(wait, dice).0),
             Outcome::WaitEverywhere(wait) => {
+                let (wait, untold) = self.wait(wait, dice);
                 let same = live.holds.iter().filter(|held| held.product == product);
-                same.map(|held| (held.destination.clone(), wait)).collect()
+                same.inspect(|held| held.hold.share_untold(untold))
+                    .map(|held| (held.destination.clone(), wait))
+                    .collect()
             }
-            Outcome::Gone => own(GONE),
+            // Whoever shuts us out asks for it.
+            Outcome::Gone if verdict.reason == Reason::Banned => own(GONE),
+            Outcome::Gone => {
+                self.hold.rest(GONE);
+                Vec::new()
+            }
             Outcome::Delivered | Outcome::Refused => {
                 self.trouble.is_over();
+                self.hold.forget_untold();
                 verdict.rest.map(own).unwrap_or_default()
             }
             Outcome::Passing | Outcome::Unclear => {
@@ -389,9 +438,9 @@ impl Courier {
                 } else {
                     self.trouble.after_failure(claim.delivery.id, failures, pause, &retry, dice)
                 };
-                // Not for the store: after a restart one probe tells how things stand.
+                // After a restart one probe tells how things stand.
                 if let Some(span) = held {
-                    self.hold.extend(span);
+                    self.hold.rest(span);
                 }
                 Vec::new()
             }
@@ -409,6 +458,18 @@ impl Courier {
         }
         holds
     }
+
+    /// How long to wait for a platform that asks to, and how often in a row it has not said how long.
+    fn wait(&self, wait: Wait, dice: f64) -> (Duration, u32) {
+        let nth = match wait {
+            Wait::Untold(_) => self.hold.count_untold(),
+            Wait::Told(_) => {
+                self.hold.forget_untold();
+                0
+            }
+        };
+        (backoff::after_wait(wait, nth, dice), nth)
+    }
 }
 
 fn pause(retry: &Retry, claim: &Claim, verdict: &Verdict, dice: f64) -> Duration {
@@ -418,9 +479,10 @@ fn pause(retry: &Retry, claim: &Claim, verdict: &Verdict, dice: f64) -> Duration
     }
 }
 
-/// When an attempt that was found open is repeated, by the count of unclear results; nothing after the last.
-pub fn repeat_interrupted(now: Moment, unclear: u32) -> Option<Moment> {
-    let pause = || backoff::after_unclear(&Retry::default(), unclear, fastrand::f64());
+/// When an attempt that was found open is repeated, by its destination's `retry` and the count of unclear results; nothing
+/// after the last.
+pub fn repeat_interrupted(retry: &Retry, now: Moment, unclear: u32) -> Option<Moment> {
+    let pause = || backoff::after_unclear(retry, unclear, fastrand::f64());
     (unclear <= REPEATS).then(|| now.plus(pause()))
 }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::name::SourceName;
@@ -328,7 +329,8 @@ pub fn digest(parts: &[&str]) -> [u8; 32] {
 }
 
 /// The number of an event in the store. Written as the short id that stands in a message's footer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct EventId(pub i64);
 
 /// No 0, 1, i, l, o, u: nothing that is read as something else, and no words.
@@ -344,6 +346,25 @@ impl fmt::Display for EventId {
             rest /= 30;
         }
         letters.iter().rev().try_for_each(|letter| write!(f, "{}", char::from(*letter)))
+    }
+}
+
+/// Why a text is no short id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a short id has four or more of the letters and digits {}", String::from_utf8_lossy(ALPHABET))]
+pub struct ShortIdError;
+
+impl TryFrom<String> for EventId {
+    type Error = ShortIdError;
+
+    fn try_from(text: String) -> Result<Self, ShortIdError> {
+        Self::parse(&text).ok_or(ShortIdError)
+    }
+}
+
+impl From<EventId> for String {
+    fn from(id: EventId) -> Self {
+        id.to_string()
     }
 }
 

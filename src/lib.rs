@@ -8,6 +8,7 @@
 //! * [`intake`]: the HTTP side of all that, up to the answer;
 //! * [`outbox`]: the durable line;
 //! * [`template`], [`message`], [`delivery`], [`destination`]: what is said, what is owed, and how each platform takes it;
+//! * [`order`]: what a person asks for after a failure;
 //! * [`courier`]: one for each destination, from the outbox to the platform's answer;
 //! * [`notice`], [`herald`]: what bugle says when it is unwell itself;
 //! * [`metrics`]: what of all this is counted;
@@ -34,6 +35,7 @@ pub mod message;
 pub mod metrics;
 pub mod name;
 pub mod notice;
+pub mod order;
 pub mod outbox;
 pub mod pretend;
 pub mod report;

@@ -95,7 +95,9 @@ impl Metrics {
     ) {
         let meters = &self.0.meters;
         drop(meters.received.get_or_create(&OfSource { source: None }));
-        drop(meters.rejected.get_or_create(&Rejection { source: None, reason: UNKNOWN }));
+        for reason in NO_SOURCE {
+            drop(meters.rejected.get_or_create(&Rejection { source: None, reason }));
+        }
         for source in sources {
             let of_source = OfSource { source: Some(source.clone()) };
             for counter in [
@@ -123,6 +125,7 @@ impl Metrics {
         let meters = &self.0.meters;
         let of_destination = OfDestination { destination: destination.clone() };
         drop(meters.delivered.get_or_create(&of_destination));
+        drop(meters.discarded.get_or_create(&of_destination));
         drop(meters.template_failures.get_or_create(&of_destination));
         drop(meters.attempt_duration.get_or_create(&of_destination));
         drop(meters.delay.get_or_create(&of_destination));
@@ -203,7 +206,13 @@ impl Metrics {
         self.0.meters.dead_letters.get_or_create(&labels).inc_by(count);
     }
 
-    /// Deliveries to `destination` were `moved` to its fallback for the reason `why`; of `covered` ones it hears anyway.
+    /// A person has discarded a dead letter of `destination`.
+    pub fn discarded(&self, destination: &DestinationName) {
+        self.0.meters.discarded.get_or_create(&OfDestination { destination: destination.clone() }).inc();
+    }
+
+    /// Of deliveries to `destination`, others took over the `moved` ones for the reason `why`; the `covered` ones others
+    /// that were there anyway.
     pub fn diverted(&self, destination: &DestinationName, why: Reason, moved: usize, covered: usize) {
         for (reason, count) in [(why, moved), (Reason::Covered, covered)] {
             let labels = OfDestinationBy { destination: destination.clone(), reason: reason.as_str() };
@@ -290,8 +299,8 @@ pub(crate) fn is_known_end(outcome: Outcome, reason: Reason) -> bool {
     ATTEMPTS.contains(&(outcome.as_str(), reason))
 }
 
-/// The code of the answer to who asks for a source that there is not.
-const UNKNOWN: &str = "unknown_source";
+/// The codes of the answers to who asks for a source that there is not, or cannot be asked which.
+const NO_SOURCE: [&str; 2] = ["unknown_source", "too_many_connections"];
 
 /// Seconds since 1970, as Prometheus has moments.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of our century have far fewer than 53 bits")]

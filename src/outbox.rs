@@ -6,10 +6,16 @@
 
 mod accept;
 mod attempt;
+mod backup;
+mod check;
+mod checkpoints;
+mod damage;
 mod divert;
 mod history;
+mod orders;
 mod own;
 mod prune;
+mod records;
 mod schema;
 mod standing;
 mod writer;
@@ -23,19 +29,28 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use rusqlite::{Connection, Transaction};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::name::DestinationName;
 
 pub use accept::{Accepted, Offer, RuleSetId};
-pub use attempt::{Claim, Interrupted, Next, StoredEvent};
+pub use attempt::{Claim, Interrupted, Look, Next, StoredEvent};
+pub use backup::{BackupError, BackupStep, Copied, back_up};
+pub use check::{Broken, Examined, examine};
 pub use divert::Diverted;
+pub use orders::OrderError;
 pub use own::free_on_disk;
 pub use prune::{Keep, Pruned};
+pub use records::{
+    AttemptRecord, DeadLetter, DeliveryRecord, EventRecord, QueueRecord, Records, StandingRecord, identity,
+};
 pub use schema::OpenError;
 pub use standing::Standing;
 
+use damage::Damage;
+use prune::Forgettable;
 use schema::Lock;
 use writer::{Durability, Writer};
 
@@ -48,6 +63,9 @@ pub enum StoreError {
     /// It refused the change; the log has its reason.
     #[error("the store refused the change")]
     Refused,
+    /// Its file is damaged where the change or the question led; the log says what to do.
+    #[error("the store's file is damaged")]
+    Damaged,
     /// It is being closed.
     #[error("the store is closed")]
     Stopped,
@@ -62,6 +80,8 @@ pub struct Outbox {
     /// When it was last tried whether the store can be written, and whether it could.
     proof: Arc<Mutex<Option<(Instant, bool)>>>,
     path: Arc<PathBuf>,
+    damage: Damage,
+    forgettable: Arc<Mutex<Forgettable>>,
     metrics: Metrics,
     clock: Clock,
 }
@@ -90,32 +110,42 @@ impl Closing {
 /// For how long an answer to that holds.
 const PROOF: Duration = Duration::from_secs(1);
 
-/// How often what has been committed moves from the log into the file.
-const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
-
 impl Outbox {
-    /// Opens the store at `path`, or makes it. Refuses if another process serves from it.
+    /// Opens the store at `path`, or makes it. Refuses if another process serves from it: not at once, since a command
+    /// may have it for a moment.
     ///
-    /// Blocks while tables are brought up to date.
+    /// Blocks meanwhile, and while tables are brought up to date.
     pub fn open(path: &Path, clock: Clock, metrics: Metrics) -> Result<(Self, Closing), OpenError> {
-        let lock = schema::lock(path)?;
+        Self::open_with(schema::lock(path, schema::PATIENTLY)?, path, clock, metrics)
+    }
+
+    /// Opens the store as [`Outbox::open`] does, but refuses at once.
+    pub fn open_at_once(path: &Path, clock: Clock, metrics: Metrics) -> Result<(Self, Closing), OpenError> {
+        Self::open_with(schema::lock(path, schema::AT_ONCE)?, path, clock, metrics)
+    }
+
+    /// Which store it is, among all on this machine.
+    pub fn identity(&self) -> Option<String> {
+        identity(&self.path)
+    }
+
+    fn open_with(
+        lock: Lock,
+        path: &Path,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Result<(Self, Closing), OpenError> {
         let connection = schema::open(path)?;
         let reader = schema::open_reader(path)?;
         let checkpoints = schema::open_for_checkpoints(path)?;
+        let damage = Damage::none(metrics.clone());
         let io = |cause| OpenError::Io { path: path.to_owned(), cause };
-        let (writer, writing) = Writer::start(connection, metrics.clone()).map_err(io)?;
+        let (writer, writing) = Writer::start(connection, metrics.clone(), damage.clone()).map_err(io)?;
         let reader = Arc::new(Mutex::new(reader));
         let still_open = Arc::downgrade(&reader);
         let checkpoints = thread::Builder::new()
             .name("outbox-checkpoints".into())
-            .spawn(move || {
-                while still_open.strong_count() > 0 {
-                    // First, so that no start has to wait for one.
-                    thread::park_timeout(CHECKPOINT_EVERY);
-                    // One that cannot be made now is made the next time.
-                    drop(checkpoints.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
-                }
-            })
+            .spawn(move || checkpoints::run(&checkpoints, &still_open))
             .map_err(io)?;
         let outbox = Self {
             writer,
@@ -123,6 +153,8 @@ impl Outbox {
             wakes: Arc::default(),
             proof: Arc::default(),
             path: Arc::new(path.to_owned()),
+            damage,
+            forgettable: Arc::default(),
             metrics,
             clock,
         };
@@ -143,8 +175,16 @@ impl Outbox {
         self.wakes.load().get(destination).cloned().unwrap_or_default()
     }
 
+    /// Whether a part of the file has shown itself damaged since it was opened.
+    pub fn is_damaged(&self) -> bool {
+        self.damage.is_found()
+    }
+
     /// Whether the store can be written: tried with a row of its own, at most once a second, since anyone may ask.
     pub async fn is_writable(&self) -> bool {
+        if self.damage.is_found() {
+            return false;
+        }
         let last = *self.proof.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, proved)) = last
             && at.elapsed() < PROOF
@@ -177,8 +217,24 @@ impl Outbox {
             let connection = reader.lock().unwrap_or_else(PoisonError::into_inner);
             query(&connection)
         });
+        self.answer(answer).await
+    }
+
+    /// The same with a connection of its own, for what takes a while: no courier waits for it.
+    async fn read_aside<T, F>(&self, query: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let path = Arc::clone(&self.path);
+        let answer = tokio::task::spawn_blocking(move || query(&schema::reader(&path)?));
+        self.answer(answer).await
+    }
+
+    async fn answer<T>(&self, answer: JoinHandle<rusqlite::Result<T>>) -> Result<T, StoreError> {
         match answer.await {
             Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) if self.damage.shows_in(&error) => Err(StoreError::Damaged),
             Ok(Err(error)) => {
                 tracing::error!(%error, "the store cannot be read");
                 Err(StoreError::Unavailable)

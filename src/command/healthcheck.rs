@@ -4,14 +4,14 @@
 //! look ill that runs well on the one before.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::command::neighbour;
 use crate::config::{self, Environment, Listening};
 use crate::text::one_line;
 
@@ -56,24 +56,9 @@ pub async fn run(
     Ok(u8::from(!is_well))
 }
 
-/// Where to ask. A server that listens everywhere is asked on loopback.
+/// Where to ask.
 fn url(listening: &Listening, ready: bool) -> Result<String> {
-    let listen = &listening.listen;
-    let host = match listen.parse::<SocketAddr>() {
-        Ok(address) if address.port() == 0 => {
-            bail!("server.listen is {listen}: the server's port is not known beforehand")
-        }
-        Ok(address) => {
-            let ip = match address.ip() {
-                IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-                IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-                ip => ip,
-            };
-            SocketAddr::new(ip, address.port()).to_string()
-        }
-        // A name, which is looked up when it is asked.
-        Err(_) => listen.clone(),
-    };
+    let host = neighbour::host(&listening.listen, "server.listen")?;
     let (scheme, page) =
         (if listening.tls { "https" } else { "http" }, if ready { "readyz" } else { "healthz" });
     Ok(format!("{scheme}://{host}/{page}"))
@@ -81,7 +66,7 @@ fn url(listening: &Listening, ready: bool) -> Result<String> {
 
 /// The status that the server answers with, and why it is not ready, if it says so; or in words why there is none.
 async fn ask(url: &str) -> Result<(u16, Option<String>), String> {
-    let answer = client().map_err(|error| format!("{error:#}"))?.get(url).send().await;
+    let answer = neighbour::client(PATIENCE).map_err(|error| format!("{error:#}"))?.get(url).send().await;
     match answer {
         Ok(answer) => Ok((answer.status().as_u16(), reason(answer).await)),
         Err(error) if error.is_connect() => Err("nothing answers there".to_owned()),
@@ -101,18 +86,6 @@ async fn reason(mut answer: reqwest::Response) -> Option<String> {
     }
     let Refusal { error, message } = serde_json::from_slice(&body).ok()?;
     (error == "not_ready").then(|| one_line(&message))
-}
-
-/// A client that believes any certificate: this is our own server, on our own machine, under a name that is not the
-/// certificate's; and nothing secret is said.
-fn client() -> Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .tls_danger_accept_invalid_certs(true)
-        .timeout(PATIENCE)
-        .build()
-        .context("the HTTP client cannot be made")
 }
 
 #[cfg(test)]

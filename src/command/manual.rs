@@ -59,14 +59,15 @@ fn page(out: &mut dyn Write) -> io::Result<()> {
     whole.render_options_section(out)?;
     writeln!(out, ".SH COMMANDS")?;
     for subcommand in command.get_subcommands() {
-        section(out, subcommand)?;
+        section(out, "bugle", subcommand)?;
     }
     out.write_all(END.as_bytes())
 }
 
-/// A command as a section of the one page.
-fn section(out: &mut dyn Write, command: &clap::Command) -> io::Result<()> {
-    let name = command.get_display_name().unwrap_or_else(|| command.get_name()).replacen('-', " ", 1);
+/// A command as a section of the one page, and after it those that it has itself.
+fn section(out: &mut dyn Write, above: &str, command: &clap::Command) -> io::Result<()> {
+    let name = format!("{above} {}", command.get_name());
+    let parts: Vec<_> = command.get_subcommands().filter(|part| part.get_name() != "help").cloned().collect();
     // What holds for every command has been said once, at the top.
     let command = command.clone().mut_args(|argument| {
         let is_global = argument.is_global_set() || argument.get_id() == "help";
@@ -84,7 +85,7 @@ fn section(out: &mut dyn Write, command: &clap::Command) -> io::Result<()> {
             None => writeln!(out, "{line}")?,
         }
     }
-    Ok(())
+    parts.iter().try_for_each(|part| section(out, &name, part))
 }
 
 #[cfg(test)]

@@ -135,6 +135,16 @@ pub(super) fn found_gone(destination: &Destination, since: Moment) {
     }
 }
 
+/// A person has had the destination wait.
+pub(super) fn suspended(since: Moment) {
+    tracing::warn!(%since, "suspended by a person: deliveries wait until it is resumed");
+}
+
+/// A person has ended that; what its platform asked for holds all the same.
+pub(super) fn resumed(held: Option<Duration>) {
+    tracing::info!(next_in_ms = millis(held.unwrap_or_default()), "resumed by a person: deliveries go on");
+}
+
 /// What is meant for a destination that fails went to its fallback already when its courier took it up.
 pub(super) fn found_diverted(fallback: &DestinationName, since: Moment) {
     tracing::warn!(

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use governor::middleware::NoOpMiddleware;
@@ -93,19 +93,23 @@ impl Throttle {
     }
 }
 
-/// For how long a destination is to be left alone, by a clock that nobody can set. Cloning it gives another handle on
-/// the same hold.
+/// For how long a destination is to be left alone, by a clock that nobody can set: since its platform asked for it, which
+/// nobody can change, and by our own judgement, which a person can. Cloning it gives another handle on the same hold.
 #[derive(Debug, Clone)]
 pub struct Hold {
     clock: Clock,
-    /// Milliseconds of the clock's steady time.
+    /// What its platform asked for, in milliseconds of the clock's steady time.
     until: Arc<AtomicU64>,
+    /// What we think is best, likewise.
+    rests_until: Arc<AtomicU64>,
+    /// How often in a row a platform has asked to wait without a word of how long.
+    untold: Arc<AtomicU32>,
 }
 
 impl Hold {
     /// Nothing is held yet.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, until: Arc::default() }
+        Self { clock, until: Arc::default(), rests_until: Arc::default(), untold: Arc::default() }
     }
 
     /// Holds for `span` from now, or longer if it is held longer already.
@@ -113,15 +117,54 @@ impl Hold {
         self.until.fetch_max(millis(self.clock.steady().saturating_add(span)), Ordering::SeqCst);
     }
 
+    /// Leaves it alone for `span` from now, by our own judgement, or longer if it is left alone longer already.
+    pub fn rest(&self, span: Duration) {
+        self.rests_until.fetch_max(millis(self.clock.steady().saturating_add(span)), Ordering::SeqCst);
+    }
+
+    /// It is to be tried at once, if its platform did not ask otherwise.
+    pub fn end_rest(&self) {
+        self.rests_until.store(0, Ordering::SeqCst);
+    }
+
+    /// Counts one more request to wait without a word of how long, and says how many those are in a row. One that comes while
+    /// its platform has the destination wait already was on its way when the one before came.
+    pub(super) fn count_untold(&self) -> u32 {
+        let more = u32::from(self.left_until(&self.until).is_none());
+        let count = self.untold.load(Ordering::SeqCst).saturating_add(more).max(1);
+        self.untold.store(count, Ordering::SeqCst);
+        count
+    }
+
+    /// There have been `count` such requests in a row, at another destination of the same platform.
+    pub(super) fn share_untold(&self, count: u32) {
+        self.untold.fetch_max(count, Ordering::SeqCst);
+    }
+
+    /// The platform has answered otherwise.
+    pub(super) fn forget_untold(&self) {
+        self.untold.store(0, Ordering::SeqCst);
+    }
+
     /// How much of it is left.
     pub fn left(&self) -> Option<Duration> {
-        let until = Duration::from_millis(self.until.load(Ordering::SeqCst));
+        self.left_until(&self.until).max(self.rest_left())
+    }
+
+    /// How much is left of what we think is best.
+    pub fn rest_left(&self) -> Option<Duration> {
+        self.left_until(&self.rests_until)
+    }
+
+    fn left_until(&self, until: &AtomicU64) -> Option<Duration> {
+        let until = Duration::from_millis(until.load(Ordering::SeqCst));
         until.checked_sub(self.clock.steady()).filter(|left| !left.is_zero())
     }
 }
 
+/// Rounded up: no hold is shorter than asked for.
 fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(span.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -201,6 +244,21 @@ mod tests {
     }
 
     #[test]
+    fn requests_to_wait_without_a_word_of_how_long_are_counted_in_a_row() {
+        let clock = Clock::by_hand(Moment(0));
+        let hold = Hold::new(clock.clone());
+        assert_eq!(hold.count_untold(), 1);
+        hold.extend(Duration::from_secs(5));
+        assert_eq!(hold.count_untold(), 1, "it was on its way already");
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(hold.count_untold(), 2);
+        hold.share_untold(1);
+        assert_eq!(hold.count_untold(), 3);
+        hold.forget_untold();
+        assert_eq!(hold.count_untold(), 1);
+    }
+
+    #[test]
     fn a_hold_only_grows_and_passes() {
         let clock = Clock::by_hand(Moment(0));
         let hold = Hold::new(clock.clone());
@@ -211,5 +269,16 @@ mod tests {
         assert_eq!(hold.left(), Some(Duration::from_secs(1)));
         clock.advance(Duration::from_secs(1));
         assert_eq!(hold.left(), None);
+    }
+
+    #[test]
+    fn a_person_can_end_a_rest_and_not_what_a_platform_asked_for() {
+        let clock = Clock::by_hand(Moment(0));
+        let hold = Hold::new(clock);
+        hold.rest(Duration::from_hours(1));
+        hold.extend(Duration::from_secs(5));
+        assert_eq!((hold.left(), hold.rest_left()), (Some(Duration::from_hours(1)), hold.left()));
+        hold.end_rest();
+        assert_eq!((hold.left(), hold.rest_left()), (Some(Duration::from_secs(5)), None));
     }
 }

@@ -219,7 +219,7 @@ async fn bury(story: &Story, what: &str) {
     let claim = story.claim("oncall").await;
     let verdict = crate::delivery::Verdict::new(crate::delivery::Outcome::Refused, Reason::Blocked, "no");
     let dead = crate::delivery::Settlement::Dead(Reason::Blocked);
-    story.outbox.settle(&claim, verdict, dead, Vec::new(), None).await.unwrap();
+    story.outbox.settle(&claim, verdict, dead, Vec::new(), None, None).await.unwrap();
 }
 
 #[tokio::test]

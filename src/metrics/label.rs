@@ -110,5 +110,6 @@ pub(super) const DEATHS: [Reason; 9] = [
     Reason::Internal,
 ];
 
-/// The reasons why a delivery moves to the fallback.
-pub(super) const MOVES: [Reason; 3] = [Reason::Gone, Reason::Failing, Reason::Covered];
+/// The reasons why a delivery gives way to another.
+pub(super) const MOVES: [Reason; 5] =
+    [Reason::Gone, Reason::Failing, Reason::Covered, Reason::MovedByHand, Reason::Redriven];

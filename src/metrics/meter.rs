@@ -36,6 +36,7 @@ pub(super) struct Meters {
     pub(super) delay: Family<OfDestination, Histogram>,
     pub(super) last_success: Family<OfDestination, Level>,
     pub(super) moved: Family<OfDestinationBy, Counter>,
+    pub(super) discarded: Family<OfDestination, Counter>,
     pub(super) dead_letters: Family<OfDestinationBy, Counter>,
     pub(super) template_failures: Family<OfDestination, Counter>,
     pub(super) commit_duration: Histogram,
@@ -89,6 +90,7 @@ impl Meters {
             delay: Family::new_with_constructor(|| Histogram::new(DELAY_SECONDS)),
             last_success: Family::default(),
             moved: Family::default(),
+            discarded: Family::default(),
             dead_letters: Family::default(),
             template_failures: Family::default(),
             commit_duration: Histogram::new(COMMIT_SECONDS),
@@ -176,8 +178,13 @@ impl Meters {
         );
         registry.register(
             "deliveries_moved",
-            "Deliveries that went to the fallback of their destination; covered: it heard of the event anyway",
+            "Deliveries that another took over, at a fallback, where a person moved it, or sent again; covered: one that was there anyway",
             self.moved.clone(),
+        );
+        registry.register(
+            "dead_letters_discarded",
+            "Dead letters that a person has discarded",
+            self.discarded.clone(),
         );
         registry.register(
             "dead_letters",

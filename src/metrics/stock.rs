@@ -36,6 +36,8 @@ pub struct Queue {
     pub dead: u64,
     /// Whether its webhook is gone.
     pub is_gone: bool,
+    /// Whether a person has had it wait.
+    pub is_suspended: bool,
 }
 
 /// By a name that need not be in the configuration any more.
@@ -51,12 +53,15 @@ impl Stock {
         let oldest = Family::<OfQueue, Level>::default();
         let dead = Family::<OfQueue, Gauge>::default();
         let gone = Family::<OfDestination, Gauge>::default();
+        let suspended = Family::<OfDestination, Gauge>::default();
         for name in known {
             let of_queue = OfQueue { destination: name.to_string() };
             waiting.get_or_create(&of_queue).set(0);
             oldest.get_or_create(&of_queue).set(0.0);
             dead.get_or_create(&of_queue).set(0);
-            gone.get_or_create(&OfDestination { destination: (*name).clone() }).set(0);
+            let of_destination = OfDestination { destination: (*name).clone() };
+            gone.get_or_create(&of_destination).set(0);
+            suspended.get_or_create(&of_destination).set(0);
         }
         for queue in &self.queues {
             let configured = known.iter().find(|name| name.as_str() == queue.destination);
@@ -70,8 +75,9 @@ impl Stock {
                 dead.get_or_create(&of_queue).set(signed(queue.dead));
             }
             if let Some(name) = configured {
-                let destination = (*name).clone();
-                gone.get_or_create(&OfDestination { destination }).set(i64::from(queue.is_gone));
+                let of_destination = OfDestination { destination: (*name).clone() };
+                gone.get_or_create(&of_destination).set(i64::from(queue.is_gone));
+                suspended.get_or_create(&of_destination).set(i64::from(queue.is_suspended));
             }
         }
         registry.register("bugle_deliveries_queued", "Deliveries that wait", waiting);
@@ -86,6 +92,11 @@ impl Stock {
             "bugle_destination_gone",
             "Whether the destination's webhook is gone: its deliveries wait, or go to its fallback",
             gone,
+        );
+        registry.register(
+            "bugle_destination_suspended",
+            "Whether a person has had the destination wait until it is resumed",
+            suspended,
         );
         self.register_sizes(registry);
     }

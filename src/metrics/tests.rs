@@ -51,6 +51,7 @@ fn a_destination_that_has_left_shows_only_what_is_kept_for_it() {
         oldest: Some(Moment(1_750_000_000_000)),
         dead: 0,
         is_gone: true,
+        is_suspended: false,
     };
     let stock = Stock { queues: vec![queue("old", 3), queue("older", 0)], ..Stock::default() };
     let text = metrics.text(&[(team, Duration::from_millis(1_500))], Some(&stock)).unwrap();

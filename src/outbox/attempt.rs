@@ -24,6 +24,17 @@ pub enum Next {
     Nothing,
 }
 
+/// What a courier finds when it looks at its destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Since when a person has had the destination wait.
+    pub suspended_since: Option<Moment>,
+    /// When a person last said to try it at once.
+    pub resumed_at: Option<Moment>,
+    /// What there is to do; nothing where nobody asked.
+    pub next: Option<Next>,
+}
+
 /// A delivery taken for one attempt.
 #[derive(Debug)]
 pub struct Claim {
@@ -82,10 +93,10 @@ pub struct Interrupted {
 
 impl Outbox {
     /// Closes attempts that were under way when the process before ended: nobody knows what came of them. `again_at`
-    /// says from the count of unclear results when to repeat; nothing: never.
+    /// says for a destination, from the count of unclear results, when to repeat; nothing: never.
     pub async fn close_interrupted(
         &self,
-        again_at: impl Fn(u32) -> Option<Moment> + Send + 'static,
+        again_at: impl Fn(&str, u32) -> Option<Moment> + Send + 'static,
     ) -> Result<Interrupted, StoreError> {
         let now = self.clock.now();
         let close = move |transaction: &Transaction<'_>| close_interrupted(transaction, now, &again_at);
@@ -109,7 +120,20 @@ impl Outbox {
         self.read(move |connection| next(connection, &destination, now)).await
     }
 
-    /// Takes what is due first, for one attempt. The mark need not be flushed: should a power failure take it, all
+    /// Looks at what people have decided about `destination`, and, unless it is `held`, for work.
+    pub async fn look(&self, destination: &DestinationName, held: bool) -> Result<Look, StoreError> {
+        let (destination, now) = (destination.clone(), self.clock.now());
+        self.read(move |connection| {
+            let mut look = decided(connection, &destination)?;
+            if look.suspended_since.is_none() && !held {
+                look.next = Some(next(connection, &destination, now)?);
+            }
+            Ok(look)
+        })
+        .await
+    }
+
+    /// Takes what is due first, for one attempt; nothing while a person has the destination wait. The mark need not be flushed: should a power failure take it, all
     /// that is lost is the knowledge that the message may be a repeat.
     pub async fn claim(
         &self,
@@ -117,12 +141,28 @@ impl Outbox {
         pace_group: &str,
     ) -> Result<Option<Claim>, StoreError> {
         let (destination, pace_group, now) = (destination.clone(), pace_group.to_owned(), self.clock.now());
-        let claim = move |transaction: &Transaction<'_>| claim(transaction, &destination, &pace_group, now);
+        let claim = move |transaction: &Transaction<'_>| {
+            claim(transaction, &destination, &pace_group, now, Pick::First)
+        };
         self.writer.write(Durability::Handed, claim).await
     }
 
-    /// Writes down how an attempt ended and what follows, and until when each of `holds` is to be left alone. With
-    /// `overdue`, whatever was accepted before and still waits for this destination is given up with it; how many that are,
+    /// Takes, of what is due, what has been tried least: a destination that is down must not be asked with the same few
+    /// messages again and again, which may be all that is wrong with it.
+    pub async fn claim_probe(
+        &self,
+        destination: &DestinationName,
+        pace_group: &str,
+    ) -> Result<Option<Claim>, StoreError> {
+        let (destination, pace_group, now) = (destination.clone(), pace_group.to_owned(), self.clock.now());
+        let claim = move |transaction: &Transaction<'_>| {
+            claim(transaction, &destination, &pace_group, now, Pick::LeastTried)
+        };
+        self.writer.write(Durability::Handed, claim).await
+    }
+
+    /// Writes down how an attempt ended and what follows, until when each of `holds` is to be left alone since a platform
+    /// has asked for it, and until when this destination is after failures, as it `rests_until`. With `overdue`, whatever was accepted before and still waits for this destination is given up with it; how many that are,
     /// but for those of bugle's own events, is returned.
     pub async fn settle(
         &self,
@@ -130,6 +170,7 @@ impl Outbox {
         verdict: Verdict,
         settlement: Settlement,
         holds: Vec<(DestinationName, Moment)>,
+        rests_until: Option<Moment>,
         overdue: Option<Moment>,
     ) -> Result<u64, StoreError> {
         let (delivery, attempt, now) = (claim.delivery.id, claim.attempt, self.clock.now());
@@ -146,6 +187,8 @@ impl Outbox {
                 None => Vec::new(),
             };
             standing::mark(transaction, &destination, &verdict, now)?;
+            let delivered_at = (verdict.outcome == Outcome::Delivered).then_some(now);
+            standing::rest(transaction, &destination, rests_until, delivered_at)?;
             Ok(given_up)
         };
         let given_up = self.writer.write(Durability::Flushed, settle).await?;
@@ -158,6 +201,21 @@ impl Outbox {
             );
         }
         Ok(count(given_up.iter().filter(|is_own| !**is_own).count()))
+    }
+
+    /// Makes due at once what waits for `destination` because it has failed there; not what may be there already, which is
+    /// repeated slowly.
+    pub async fn let_go(&self, destination: &DestinationName) -> Result<(), StoreError> {
+        let (destination, now) = (destination.clone(), self.clock.now());
+        let let_go = move |transaction: &Transaction<'_>| {
+            transaction
+                .prepare_cached(
+                    "UPDATE deliveries SET due_at = ?2 WHERE destination = ?1 AND state = 'waiting' AND due_at > ?2
+                     AND failures > 0 AND unclear = 0",
+                )?
+                .execute(params![destination.as_str(), now.0])
+        };
+        self.writer.write(Durability::Handed, let_go).await.map(drop)
     }
 
     /// When the attempts of a pace group since `since` began, the oldest first: a restart must not hurry.
@@ -179,6 +237,17 @@ impl Outbox {
 /// an end there are as many as couriers, and the index over them holds no others.
 pub(super) const NOT_UNDER_WAY: &str = "id NOT IN (SELECT delivery FROM attempts WHERE ended_at IS NULL)";
 
+fn decided(connection: &Connection, destination: &DestinationName) -> rusqlite::Result<Look> {
+    let decided = connection
+        .prepare_cached("SELECT suspended_since, resumed_at FROM destinations WHERE name = ?1")?
+        .query_row([destination.as_str()], |row| {
+            let moment = |place| row.get::<_, Option<i64>>(place).map(|at| at.map(Moment));
+            Ok(Look { suspended_since: moment(0)?, resumed_at: moment(1)?, next: None })
+        })
+        .optional()?;
+    Ok(decided.unwrap_or(Look { suspended_since: None, resumed_at: None, next: None }))
+}
+
 fn next(connection: &Connection, destination: &DestinationName, now: Moment) -> rusqlite::Result<Next> {
     let due = connection
         .prepare_cached(&format!(
@@ -198,19 +267,47 @@ fn next(connection: &Connection, destination: &DestinationName, now: Moment) -> 
     Ok(at.map_or(Next::Nothing, |at| Next::At(Moment(at))))
 }
 
+/// Which of what is due is taken.
+#[derive(Debug, Clone, Copy)]
+enum Pick {
+    /// The first in the order of the queue.
+    First,
+    /// Of the first thousand the one that has been tried least.
+    LeastTried,
+}
+
+impl Pick {
+    fn sql(self) -> String {
+        let due = format!(
+            "FROM deliveries WHERE destination = ?1 AND state = 'waiting' AND (due_at <= ?2 OR due_at > ?3)
+             AND {NOT_UNDER_WAY} ORDER BY urgent DESC, id"
+        );
+        match self {
+            Self::First => format!("SELECT id {due} LIMIT 1"),
+            Self::LeastTried => format!(
+                "SELECT id FROM (SELECT id, urgent, failures + unclear AS tries {due} LIMIT 1000)
+                 ORDER BY tries, urgent DESC, id LIMIT 1"
+            ),
+        }
+    }
+}
+
 fn claim(
     transaction: &Transaction<'_>,
     destination: &DestinationName,
     pace_group: &str,
     now: Moment,
+    pick: Pick,
 ) -> rusqlite::Result<Option<Claim>> {
+    if standing::is_suspended(transaction, destination)? {
+        return Ok(None);
+    }
     let found = transaction
         .prepare_cached(&format!(
             "SELECT d.id, d.event, d.urgent, d.mentions, d.accepted_at, d.failures, d.unclear, d.simplest,
                     d.template, d.instead_of, e.source, e.product, e.trigger, e.severity, e.raw
-             FROM deliveries d JOIN events e ON e.id = d.event
-             WHERE d.destination = ?1 AND d.state = 'waiting' AND (d.due_at <= ?2 OR d.due_at > ?3)
-             AND d.{NOT_UNDER_WAY} ORDER BY d.urgent DESC, d.id LIMIT 1"
+             FROM deliveries d JOIN events e ON e.id = d.event WHERE d.id = ({})",
+            pick.sql()
         ))?
         .query_row(params![destination.as_str(), now.0, now.plus(FARTHEST).0], |row| {
             Ok((read_delivery(row, destination)?, read_event(row)?))
@@ -283,20 +380,25 @@ fn write_settlement(
     match settlement {
         Settlement::Delivered => transaction
             .prepare_cached(
-                "UPDATE deliveries SET state = 'delivered', settled_at = ?2, message_id = ?3 WHERE id = ?1",
+                "UPDATE deliveries SET state = 'delivered', settled_at = ?2, message_id = ?3
+                 WHERE id = ?1 AND state IN ('waiting', 'dead')",
             )?
             .execute(params![delivery.0, now.0, verdict.message_id])?,
         Settlement::Again { at, failures, unclear } => transaction
             .prepare_cached(
-                "UPDATE deliveries SET due_at = ?2, failures = ?3, unclear = ?4, words = ?5 WHERE id = ?1",
+                "UPDATE deliveries SET due_at = ?2, failures = ?3, unclear = ?4, words = ?5
+                 WHERE id = ?1 AND state = 'waiting'",
             )?
             .execute(params![delivery.0, at.0, failures, unclear, verdict.words])?,
         Settlement::Simpler => transaction
-            .prepare_cached("UPDATE deliveries SET due_at = ?2, simplest = 1, words = ?3 WHERE id = ?1")?
+            .prepare_cached(
+                "UPDATE deliveries SET due_at = ?2, simplest = 1, words = ?3 WHERE id = ?1 AND state = 'waiting'",
+            )?
             .execute(params![delivery.0, now.0, verdict.words])?,
         Settlement::Dead(reason) => transaction
             .prepare_cached(
-                "UPDATE deliveries SET state = 'dead', settled_at = ?2, reason = ?3, words = ?4 WHERE id = ?1",
+                "UPDATE deliveries SET state = 'dead', settled_at = ?2, reason = ?3, words = ?4
+                 WHERE id = ?1 AND state = 'waiting'",
             )?
             .execute(params![delivery.0, now.0, reason.as_str(), verdict.words])?,
     };
@@ -313,12 +415,18 @@ fn give_up(
     now: Moment,
 ) -> rusqlite::Result<Vec<bool>> {
     transaction
-        .prepare_cached(
+        .prepare_cached(&format!(
             "UPDATE deliveries SET state = 'dead', settled_at = ?1, reason = ?2, words = ?3 WHERE id IN (
-                 SELECT id FROM deliveries WHERE destination = ?4 AND state = 'waiting' AND accepted_at <= ?5
-                 ORDER BY id LIMIT 500)
-             RETURNING (SELECT product = ?6 FROM events WHERE id = deliveries.event)",
-        )?
+                 SELECT id FROM (
+                     SELECT * FROM (SELECT id, accepted_at FROM deliveries WHERE destination = ?4 AND state = 'waiting'
+                                    AND urgent = 1 ORDER BY id LIMIT 500)
+                     UNION ALL
+                     SELECT * FROM (SELECT id, accepted_at FROM deliveries WHERE destination = ?4 AND state = 'waiting'
+                                    AND urgent = 0 ORDER BY id LIMIT 500))
+                 WHERE accepted_at <= ?5)
+             AND {NOT_UNDER_WAY}
+             RETURNING (SELECT product = ?6 FROM events WHERE id = deliveries.event)"
+        ))?
         .query_map(
             params![
                 now.0,
@@ -336,12 +444,12 @@ fn give_up(
 fn close_interrupted(
     transaction: &Transaction<'_>,
     now: Moment,
-    again_at: &impl Fn(u32) -> Option<Moment>,
+    again_at: &impl Fn(&str, u32) -> Option<Moment>,
 ) -> rusqlite::Result<Vec<(DestinationName, Settlement)>> {
     let open: Vec<(i64, DeliveryId, u32, u32, String)> = transaction
         .prepare(
             "SELECT a.id, d.id, d.failures, d.unclear, d.destination
-             FROM attempts a JOIN deliveries d ON d.id = a.delivery
+             FROM attempts a INDEXED BY attempts_open CROSS JOIN deliveries d ON d.id = a.delivery
              WHERE a.ended_at IS NULL AND d.state = 'waiting'",
         )?
         .query_map([], |row| {
@@ -353,7 +461,7 @@ fn close_interrupted(
     let mut ends = Vec::new();
     for (attempt, delivery, failures, unclear, destination) in &open {
         let (failures, unclear) = (*failures, unclear + 1);
-        let settlement = match again_at(unclear) {
+        let settlement = match again_at(destination, unclear) {
             Some(at) => Settlement::Again { at, failures, unclear },
             None => Settlement::Dead(Reason::UnclearTooOften),
         };

@@ -47,8 +47,14 @@ impl Outbox {
         why: Reason,
     ) -> Result<Diverted, StoreError> {
         let (wake, now) = (self.wake(to), self.clock.now());
-        let way = Way { from: from.clone(), to: to.clone(), why, now };
-        let divert = move |transaction: &Transaction<'_>| divert(transaction, &way, CHUNK);
+        let way = Way { from: from.clone(), to: to.clone(), why, now, up_to: i64::MAX };
+        let divert = move |transaction: &Transaction<'_>| {
+            // A person's decision: nothing leaves, whichever way.
+            if standing::is_suspended(transaction, &way.from)? {
+                return Ok(Diverted::default());
+            }
+            divert(transaction, &way)
+        };
         let diverted = self.writer.write(Durability::Flushed, divert).await?;
         if !diverted.is_nothing() {
             wake.notify_one();
@@ -58,11 +64,13 @@ impl Outbox {
 }
 
 /// From where to where, and why.
-struct Way {
-    from: DestinationName,
-    to: DestinationName,
-    why: Reason,
-    now: Moment,
+pub(super) struct Way {
+    pub(super) from: DestinationName,
+    pub(super) to: DestinationName,
+    pub(super) why: Reason,
+    pub(super) now: Moment,
+    /// Deliveries with a greater number stay.
+    pub(super) up_to: i64,
 }
 
 /// A delivery as far as moving it concerns it.
@@ -90,29 +98,65 @@ fn parcel(row: &Row<'_>) -> rusqlite::Result<Parcel> {
     })
 }
 
-fn divert(transaction: &Transaction<'_>, way: &Way, limit: u32) -> rusqlite::Result<Diverted> {
+/// Moves the next few.
+pub(super) fn divert(transaction: &Transaction<'_>, way: &Way) -> rusqlite::Result<Diverted> {
     let parcels = transaction
         .prepare_cached(&format!(
-            "SELECT {PARCEL} FROM deliveries WHERE destination = ?1 AND state = 'waiting' AND {NOT_UNDER_WAY}
-             ORDER BY urgent DESC, id LIMIT ?2"
+            "SELECT {PARCEL} FROM deliveries WHERE destination = ?1 AND state = 'waiting' AND +id <= ?3
+             AND {NOT_UNDER_WAY} ORDER BY urgent DESC, id LIMIT ?2"
         ))?
-        .query_map(params![way.from.as_str(), limit], parcel)?
+        .query_map(params![way.from.as_str(), CHUNK, way.up_to], parcel)?
         .collect::<Result<Vec<_>, _>>()?;
-    if !parcels.is_empty() {
+    // What a person moves, goes once; it says nothing of what comes after it.
+    if !parcels.is_empty() && way.why != Reason::MovedByHand {
         standing::divert(transaction, &way.from, &way.to, way.now)?;
     }
     let mut diverted = Diverted::default();
     for parcel in &parcels {
-        if let Some(cover) = cover(transaction, way, parcel)? {
-            settle(transaction, way, parcel, cover, Reason::Covered)?;
-            diverted.covered += 1;
-        } else {
-            let successor = forward(transaction, way, parcel)?;
-            settle(transaction, way, parcel, successor, way.why)?;
+        if send(transaction, way, parcel)? {
             diverted.moved += 1;
+        } else {
+            diverted.covered += 1;
         }
     }
     Ok(diverted)
+}
+
+/// Sends one on its way; whether it goes itself, not covered by another.
+fn send(transaction: &Transaction<'_>, way: &Way, parcel: &Parcel) -> rusqlite::Result<bool> {
+    let cover = cover(transaction, way, parcel)?;
+    let (successor, why) = match cover {
+        Some(cover) => (cover, Reason::Covered),
+        None => (forward(transaction, way, parcel)?, way.why),
+    };
+    settle(transaction, way, parcel, successor, why)?;
+    Ok(cover.is_none())
+}
+
+/// Sends the dead letter `id` again: to `to`, or to where it was given up. Whose it was, where it goes, and whether it
+/// goes itself, not covered by another; nothing if it is none (any more).
+pub(super) fn redrive(
+    transaction: &Transaction<'_>,
+    id: i64,
+    to: Option<&DestinationName>,
+    now: Moment,
+) -> rusqlite::Result<Option<(DestinationName, DestinationName, bool)>> {
+    let found = transaction
+        .prepare_cached(&format!(
+            "SELECT {PARCEL}, destination FROM deliveries WHERE id = ?1 AND state = 'dead'"
+        ))?
+        .query_row([id], |row| Ok((parcel(row)?, row.get::<_, String>(7)?)))
+        .optional()?;
+    // We wrote the name ourselves; what somebody has renamed by hand stays where it is.
+    let Some((parcel, from)) =
+        found.and_then(|(parcel, from)| Some((parcel, DestinationName::new(&from).ok()?)))
+    else {
+        return Ok(None);
+    };
+    let to = to.unwrap_or(&from).clone();
+    let way = Way { from, to, why: Reason::Redriven, now, up_to: i64::MAX };
+    let goes = send(transaction, &way, &parcel)?;
+    Ok(Some((way.from, way.to, goes)))
 }
 
 /// The delivery by which `to` hears of the event anyway, if there is one. If it still waits, it takes over what the
@@ -175,14 +219,17 @@ fn forward(transaction: &Transaction<'_>, way: &Way, parcel: &Parcel) -> rusqlit
     let first = parcel.instead_of.as_deref().unwrap_or(way.from.as_str());
     // It may have come back to where it was meant for.
     let instead_of = (first != way.to.as_str()).then_some(first);
+    // What is sent again begins anew: it is not given up for how long ago it came, or for what was tried before.
+    let begins_at = (way.why == Reason::Redriven).then_some(way.now.0);
     transaction
         .prepare_cached(
             "INSERT INTO deliveries (event, destination, rule, template, urgent, mentions, accepted_at, due_at,
                                      unclear, instead_of)
-             SELECT event, ?2, rule, template, urgent, mentions, accepted_at, 0, unclear, ?3
+             SELECT event, ?2, rule, template, urgent, mentions, coalesce(?4, accepted_at), 0,
+                    iif(?4 IS NULL, unclear, min(unclear, 1)), ?3
              FROM deliveries WHERE id = ?1",
         )?
-        .insert(params![parcel.id, way.to.as_str(), instead_of])
+        .insert(params![parcel.id, way.to.as_str(), instead_of, begins_at])
 }
 
 fn settle(

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::clock::Moment;
 use crate::delivery::{Outcome, Reason, Shown, Verdict};
@@ -17,8 +17,14 @@ pub(super) const FARTHEST: Duration = Duration::from_hours(25);
 /// How a destination stood when the process or the courier before ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Nothing may be sent before this moment.
+    /// Nothing may be sent before this moment: its platform has asked for it.
     pub hold_until: Option<Moment>,
+    /// While its webhook is gone: it is not tried before this moment, unless a person says so.
+    pub rests_until: Option<Moment>,
+    /// Since when a person has had it wait.
+    pub suspended_since: Option<Moment>,
+    /// When a person last said to try it at once.
+    pub resumed_at: Option<Moment>,
     /// Since when its webhook is gone.
     pub gone_since: Option<Moment>,
     /// Since when it has done nothing but fail.
@@ -83,7 +89,7 @@ fn standing(
     transaction.execute(
         "INSERT INTO destinations (name, fingerprint) VALUES (?1, ?2)
          ON CONFLICT (name) DO UPDATE SET fingerprint = ?2, gone_since = NULL, gone_words = NULL, failing_since = NULL,
-                                          diverting_since = NULL,
+                                          diverting_since = NULL, rests_until = NULL,
                                           hold_until = iif(hold_reason = ?3, hold_until, NULL),
                                           hold_reason = iif(hold_reason = ?3, hold_reason, NULL)
          WHERE fingerprint <> ?2",
@@ -94,14 +100,25 @@ fn standing(
         "UPDATE destinations SET hold_until = NULL WHERE name = ?1 AND hold_until > ?2",
         params![destination.as_str(), now.plus(FARTHEST).0],
     )?;
+    // Of a pause after failures nobody has told whoever takes it up now; and that clock again.
+    transaction.execute(
+        "UPDATE destinations SET rests_until = NULL
+         WHERE name = ?1 AND rests_until IS NOT NULL AND (gone_since IS NULL OR rests_until > ?2)",
+        params![destination.as_str(), now.plus(FARTHEST).0],
+    )?;
     transaction.query_row(
-        "SELECT hold_until, gone_since, failing_since, diverting_since, diverted_to FROM destinations WHERE name = ?1",
+        "SELECT hold_until, gone_since, failing_since, diverting_since, diverted_to, rests_until, suspended_since,
+                resumed_at
+         FROM destinations WHERE name = ?1",
         [destination.as_str()],
         |row| {
             let moment = |place| row.get::<_, Option<i64>>(place).map(|at| at.map(Moment));
             let diverted_to: Option<String> = row.get(4)?;
             Ok(Standing {
                 hold_until: moment(0)?,
+                rests_until: moment(5)?,
+                suspended_since: moment(6)?,
+                resumed_at: moment(7)?,
                 gone_since: moment(1)?,
                 // A clock that has been set back since must not make it wait.
                 failing_since: moment(2)?.map(|since| since.min(now)),
@@ -123,10 +140,37 @@ pub(super) fn hold(
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "UPDATE destinations SET hold_until = max(?2, coalesce(hold_until, 0)), hold_reason = ?3 WHERE name = ?1",
+            "UPDATE destinations SET hold_until = ?2, hold_reason = ?3 WHERE name = ?1 AND ?2 >= coalesce(hold_until, 0)",
         )?
         .execute(params![destination.as_str(), until.0, verdict.reason.as_str()])?;
     Ok(())
+}
+
+/// Until when `destination` is left alone after failures, if it is; and, if this was a success, when it was.
+pub(super) fn rest(
+    transaction: &Transaction<'_>,
+    destination: &DestinationName,
+    until: Option<Moment>,
+    delivered_at: Option<Moment>,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "UPDATE destinations SET rests_until = ?2, delivered_at = coalesce(?3, delivered_at)
+             WHERE name = ?1 AND (rests_until IS NOT ?2 OR ?3 IS NOT NULL)",
+        )?
+        .execute(params![
+            destination.as_str(),
+            until.map(|until| until.0),
+            delivered_at.map(|delivered_at| delivered_at.0)
+        ])?;
+    Ok(())
+}
+
+/// Whether a person has had `destination` wait.
+pub(super) fn is_suspended(connection: &Connection, destination: &DestinationName) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM destinations WHERE name = ?1 AND suspended_since IS NOT NULL")?
+        .exists([destination.as_str()])
 }
 
 /// What is meant for `destination` goes to `to` from now on, if it did not before.

@@ -325,3 +325,59 @@ fn a_thread_named_by_no_field_is_a_problem() {
     assert_eq!(output.status.code(), Some(78));
     assert!(text.contains("app.nam") && text.contains("did you mean `app.name`?"), "{text}");
 }
+
+#[tokio::test]
+async fn two_messages_that_always_fail_do_not_block_the_others() {
+    for failure in [Behaviour::Answer(Answer::text(500, "rollup_error")), Behaviour::Reset] {
+        let place = Place::with("", TO_SLACK);
+        let bugle = {
+            place.slack.script([Behaviour::Answer(Answer::text(429, "").with("retry-after", "1"))]);
+            place.slack.always(failure);
+            let bugle = place.serve();
+            for id in ["first", "second", "third"] {
+                bugle.accept("backend", bugsnag(id, json!({}))).await;
+            }
+            bugle
+        };
+        // The wait, three failures of the first, one of the second: the destination is down, as far as anybody can tell.
+        let all = place.slack.wait_for(5, PATIENCE).await.unwrap();
+        let tried = all[1..].iter().map(|received| visible(received.json.as_ref().unwrap()));
+        let tried: Vec<_> = tried.map(|text| text.contains("message of first")).collect();
+        assert_eq!(tried, [true, true, true, false]);
+        place.slack.recover();
+        wait_shown(&place.slack, 1).await;
+        assert_eq!(order(&place)[0], "third", "who has not been tried yet is asked next");
+        wait_shown(&place.slack, 3).await;
+        drop(bugle);
+    }
+}
+
+#[tokio::test]
+async fn a_wait_without_a_word_of_how_long_grows_each_time_and_uses_up_no_attempt() {
+    let place = Place::with("", TO_SLACK);
+    place.slack.script((0..2).map(|_| Behaviour::Answer(Answer::text(429, ""))));
+    let bugle = place.serve();
+    bugle.accept("backend", bugsnag("one", json!({}))).await;
+    let received = wait_shown(&place.slack, 1).await;
+    let all = place.slack.received();
+    assert!(all[1].at - all[0].at >= Duration::from_millis(990), "a second");
+    assert!(received[0].at - all[1].at >= Duration::from_millis(1_990), "then two");
+    place.until("SELECT failures || state FROM deliveries", "0delivered").await;
+}
+
+#[tokio::test]
+async fn an_edge_that_shuts_us_out_without_a_word_is_left_alone_for_ten_minutes_after_a_restart_too() {
+    let place = Place::with("", "[[rules]]\nname = \"r\"\nsend_to = \"discord\"\n");
+    place.discord.script([Behaviour::Answer(Answer::text(429, "error code: 1015"))]);
+    let bugle = place.serve();
+    bugle.accept("backend", bugsnag("one", json!({}))).await;
+    place.until("SELECT hold_reason FROM destinations WHERE name = 'discord'", "banned").await;
+    let waits = "SELECT hold_until - max(ended_at) BETWEEN 600000 AND 660000 FROM destinations, attempts WHERE name = 'discord'";
+    place.until(waits, "1").await;
+    let until: i64 = place.ask("SELECT hold_until FROM destinations WHERE name = 'discord'");
+    bugle.kill().await;
+    let bugle = place.serve();
+    bugle.accept("backend", bugsnag("two", json!({}))).await;
+    assert_eq!(place.ask::<i64>("SELECT hold_until FROM destinations WHERE name = 'discord'"), until);
+    assert_eq!(place.discord.count(), 1);
+}

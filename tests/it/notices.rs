@@ -73,7 +73,7 @@ async fn a_gone_destination_is_told_of_once_across_restarts() {
     stop(bugle).await;
     // As if its address had been mended and had gone again: it is newly gone, within the hour.
     let store = rusqlite::Connection::open(place.path("bugle.db")).unwrap();
-    store.execute("UPDATE destinations SET gone_since = NULL, hold_until = NULL", []).unwrap();
+    store.execute("UPDATE destinations SET gone_since = NULL, rests_until = NULL", []).unwrap();
     let bugle = place.serve();
     place.until("SELECT count(*) FROM destinations WHERE gone_since IS NOT NULL", "1").await;
     stop(bugle).await;
@@ -312,7 +312,7 @@ async fn whoever_hears_instead_of_another_is_told_when_that_begins_and_when_it_e
     stop(bugle).await;
     // The hour until the next try is over.
     let store = rusqlite::Connection::open(place.path("bugle.db")).unwrap();
-    store.execute("UPDATE destinations SET hold_until = NULL", []).unwrap();
+    store.execute("UPDATE destinations SET rests_until = NULL", []).unwrap();
     let bugle = place.serve();
     post(&bugle, "two").await;
     wait_shown(&place.slack, 1).await;

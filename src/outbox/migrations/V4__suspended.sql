@@ -10,3 +10,6 @@ ALTER TABLE destinations ADD COLUMN rests_until INTEGER;
 -- What was given up, by destination: counted at every scrape, and listed.
 DROP INDEX deliveries_dead;
 CREATE INDEX deliveries_dead ON deliveries (destination, settled_at) WHERE state = 'dead';
+
+-- When it last took a message.
+ALTER TABLE destinations ADD COLUMN delivered_at INTEGER;

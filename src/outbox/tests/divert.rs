@@ -181,7 +181,7 @@ async fn that_deliveries_move_is_known_until_the_destination_works_again() {
     assert_eq!(standing(1).await, (Some(begun), Some(named("third")), None));
     story.owe("c", &[("team", false, "")]).await;
     // Gone until it takes something: that it looks at a message and refuses it is not enough.
-    for outcome in [Outcome::Passing, Outcome::Refused, Outcome::Wait(Duration::ZERO)] {
+    for outcome in [Outcome::Passing, Outcome::Refused, Outcome::Wait(Wait::Told(Duration::ZERO))] {
         post(outcome).await;
         assert_eq!(standing(1).await.0, Some(begun), "{outcome:?}");
     }
