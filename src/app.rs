@@ -1,10 +1,12 @@
 //! The composition root: from checked settings to a running relay, and to a clean stop.
 
 mod crew;
+mod descriptors;
 mod listen;
 mod reload;
 mod upkeep;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +19,7 @@ use crate::admin::BackDoor;
 use crate::clock::Clock;
 use crate::config::{Loaded, Settings};
 use crate::courier::{Live, Office, repeat_interrupted};
-use crate::destination::Client;
+use crate::destination::{Client, Retry};
 use crate::herald::Herald;
 use crate::intake::{Desk, Intake};
 use crate::lifecycle::{Lifecycle, Signals};
@@ -94,16 +96,23 @@ impl App {
         // It hears what couriers have to say of their last attempts.
         lifecycle.spawn_last("notices".to_owned(), herald.run(lifecycle.late()));
         lifecycle.spawn("store".to_owned(), upkeep::watch(outbox.clone(), lifecycle.soft()));
+        let (serving, refusals) = (clock.clone(), clock.clone());
         let forgetting = upkeep::forget(outbox.clone(), store, notices.clone(), clock, lifecycle.soft());
         lifecycle.spawn("history".to_owned(), forgetting);
         metrics.configuration(&written.hash());
         let desk = Desk::new(sources, Arc::clone(&rules), outbox.keep_rules(&rules).await?);
-        let intake = Intake::new(&server, desk, outbox.clone(), metrics, notices.clone(), lifecycle.soft());
+        let stopping = lifecycle.soft();
+        let intake = Intake::new(&server, desk, outbox.clone(), metrics, notices.clone(), stopping, refusals);
         let intake = Arc::new(intake);
+        // At the end it says what has not been said.
+        let telling = Arc::clone(&intake).tell_refusals(lifecycle.late());
+        lifecycle.spawn_last("refusals".to_owned(), telling);
         let back_door = Arc::new(back_door);
         let certificates = server.tls.and_then(|tls| tls.identity).map(Certificates::new);
-        let admin = listen::serve_admin(admin_sites, Arc::clone(&back_door), &lifecycle)?;
-        let server = listen::serve(sites, certificates.as_ref(), Arc::clone(&intake), &lifecycle)?;
+        let most = server.max_connections;
+        descriptors::make_room_for(listen::descriptors(most));
+        let admin = listen::serve_admin(admin_sites, &back_door, &lifecycle)?;
+        let server = listen::serve(sites, most, certificates.as_ref(), &intake, &lifecycle, serving)?;
         let doors = Doors { intake, back_door, certificates };
         let reload = Reload::new(fixed, (written, origin, watched), crew, doors, outbox, notices, asked);
         lifecycle.spawn("reload".to_owned(), reload.run(lifecycle.soft()));
@@ -164,7 +173,14 @@ async fn open(settings: &Settings, clock: &Clock, metrics: &Metrics) -> anyhow::
     };
     let (outbox, closing) = opening.await??;
     let now = clock.now();
-    let interrupted = outbox.close_interrupted(move |unclear| repeat_interrupted(now, unclear)).await?;
+    let retries: HashMap<String, Retry> =
+        settings.destinations.iter().map(|d| (d.name.as_str().to_owned(), d.retry)).collect();
+    let again_at = move |destination: &str, unclear| {
+        // A destination that is not there any more waits in any case.
+        let retry = retries.get(destination).copied().unwrap_or_default();
+        repeat_interrupted(&retry, now, unclear)
+    };
+    let interrupted = outbox.close_interrupted(again_at).await?;
     if interrupted.repeated > 0 {
         let repeated = interrupted.repeated;
         tracing::warn!(repeated, "attempts were cut off by the last stop; they are repeated, and say so");

@@ -12,6 +12,7 @@ mod findings;
 mod layer;
 mod names;
 mod node;
+mod partial;
 mod place;
 mod problem;
 mod raw;
@@ -40,6 +41,7 @@ use crate::tls::Identity;
 
 pub use changes::Written;
 pub use environment::Environment;
+pub use partial::{AdminDoor, Care, load_admin, load_care, load_listening, load_store};
 pub use problem::{Problem, ProblemSeverity, Problems};
 pub use watched::Watched;
 
@@ -128,29 +130,6 @@ impl Origin {
     }
 }
 
-/// Loads `[store]` alone, for commands that only look into it: whatever is wrong elsewhere does not keep them from it.
-pub fn load_store(path: &Path, environment: &Environment) -> Result<Store, Problems> {
-    let mut findings = Findings::new(environment);
-    let store = read(&mut findings, path, environment).map(|(top, node)| {
-        let place = top.key("store");
-        let written = node.get("store").and_then(|node| findings.read(&place, node));
-        check::store::store(&mut findings, &folder_of(path), &place, written.unwrap_or_default())
-    });
-    finish(findings, store).map(|(store, _)| store)
-}
-
-/// Loads from `[server]` alone where it listens, for who asks the server that runs: whatever is wrong elsewhere does not
-/// keep them from it. No certificate and no secret is looked at.
-pub fn load_listening(path: &Path, environment: &Environment) -> Result<Listening, Problems> {
-    let mut findings = Findings::new(environment);
-    let listening = read(&mut findings, path, environment).map(|(top, node)| {
-        let place = top.key("server");
-        let written = node.get("server").and_then(|node| findings.read(&place, node));
-        check::server::listening(&mut findings, &place, &written.unwrap_or_default())
-    });
-    finish(findings, listening).map(|(listening, _)| listening)
-}
-
 /// What is in a template's file, or what is wrong with it as a file.
 pub fn read_template(path: &Path) -> Result<String, String> {
     check::templates::text(path)
@@ -163,6 +142,11 @@ pub fn try_templates(
     time_zone: &jiff::tz::TimeZone,
 ) -> (TemplateSet, Vec<Problem>) {
     check::templates::tried(files, folder, time_zone)
+}
+
+/// A span of time as the configuration has them, such as `2d`.
+pub fn duration(text: &str) -> Option<Duration> {
+    unit::duration(text).ok()
 }
 
 /// Every key that a configuration can have, in all of its tables, with those of the products' own options.
@@ -261,6 +245,8 @@ pub struct Server {
     pub public_url: Option<String>,
     /// The largest body, packed and unpacked, in bytes.
     pub max_body: usize,
+    /// How many connections may be open at once.
+    pub max_connections: usize,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// What it speaks TLS with; nothing: it speaks plain HTTP.

@@ -5,14 +5,17 @@
 //! known (415), it is not too large (413), it is JSON (400). Whatever gets past that is a 200, and on disk.
 
 mod body;
+mod refrain;
 mod reply;
 mod sender;
 mod streak;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, RETRY_AFTER};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
@@ -20,6 +23,7 @@ use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::config::Server;
 use crate::event::Event;
 use crate::herald::Notices;
@@ -34,7 +38,8 @@ use crate::source::{Offered, Source, credential};
 pub use reply::IntakeError;
 
 use body::Room;
-use reply::{Receipt, Refusal};
+use refrain::{More, Refrain};
+use reply::{Receipt, Refusal, SHORTLY};
 use streak::Streak;
 
 /// The front door, shared by all of the server's workers.
@@ -47,7 +52,15 @@ pub struct Intake {
     trusted_proxies: Vec<IpNet>,
     metrics: Metrics,
     stopping: CancellationToken,
+    clock: Clock,
+    refusals: Refrain<Kind>,
 }
+
+/// A kind of refusal: the source, if there is such a one, and the reason.
+type Kind = (Option<SourceName>, &'static str);
+
+/// How often the log may say how many more were refused.
+const TELL: Duration = Duration::from_secs(10);
 
 /// What a reload of the configuration may change while webhooks arrive: each takes its whole way with one of them.
 #[derive(Debug)]
@@ -134,6 +147,7 @@ impl Intake {
         metrics: Metrics,
         notices: Notices,
         stopping: CancellationToken,
+        clock: Clock,
     ) -> Self {
         desk.begin_to_count(&metrics);
         Self {
@@ -144,6 +158,8 @@ impl Intake {
             trusted_proxies: server.trusted_proxies.clone(),
             metrics,
             stopping,
+            clock,
+            refusals: Refrain::default(),
         }
     }
 
@@ -192,18 +208,51 @@ impl Intake {
 
     /// Says so to the caller, and in the log: our own trouble is for a person to mend, a sender's is not.
     fn log_refused(&self, source: &str, error: &IntakeError, request: &HttpRequest) -> HttpResponse {
-        let (status, reason) = error.kind();
-        let sender = request.peer_addr().map(|address| tracing::field::display(address.ip()));
         // A path that is not a source's may be anything, a token in the wrong place for example.
         let source = SourceName::new(source).ok().filter(|_| !matches!(error, IntakeError::UnknownSource));
-        let name = source.as_ref().map_or("", SourceName::as_str);
-        if status.is_server_error() {
-            tracing::error!(source = name, sender, reason, error = %Report(error), "webhook refused");
-        } else {
-            tracing::warn!(source = name, sender, reason, error = %Report(error), "webhook refused");
-        }
+        self.refuse(source, error, request.peer_addr().map(|address| address.ip()))
+    }
+
+    /// Refuses whoever comes when all connections are in use.
+    pub fn turn_away(&self) -> HttpResponse {
+        self.refuse(None, &IntakeError::TooManyConnections, None)
+    }
+
+    fn refuse(
+        &self,
+        source: Option<SourceName>,
+        error: &IntakeError,
+        sender: Option<IpAddr>,
+    ) -> HttpResponse {
+        let (status, reason) = error.kind();
         self.metrics.webhook_rejected(source.as_ref(), reason);
+        let name = source.as_ref().map_or("", SourceName::as_str).to_owned();
+        if self.refusals.happens((source, reason), self.clock.steady()) {
+            let sender = sender.map(tracing::field::display);
+            if status.is_server_error() {
+                tracing::error!(source = name, sender, reason, error = %Report(error), "webhook refused");
+            } else {
+                tracing::warn!(source = name, sender, reason, error = %Report(error), "webhook refused");
+            }
+        }
         error.answer()
+    }
+
+    /// Says now and then how many more were refused for reasons that the log has told, until `end` is cancelled.
+    pub async fn tell_refusals(self: Arc<Self>, end: CancellationToken) {
+        while !end.is_cancelled() {
+            tokio::select! {
+                () = self.clock.sleep(TELL) => log_more(&self.refusals.due(self.clock.steady())),
+                () = end.cancelled() => log_more(&self.refusals.rest(self.clock.steady())),
+            }
+        }
+    }
+}
+
+fn log_more(all: &[More<Kind>]) {
+    for More { kind: (source, reason), count, within } in all {
+        let (source, seconds) = (source.as_ref().map_or("", SourceName::as_str), within.as_secs());
+        tracing::warn!(source, reason, count, seconds, "more webhooks were refused for the same reason");
     }
 }
 
@@ -236,12 +285,15 @@ async fn alive() -> HttpResponse {
 async fn ready(intake: web::Data<Intake>) -> HttpResponse {
     let message = if intake.stopping.is_cancelled() {
         "no courier is at work: bugle is stopping"
+    } else if intake.outbox.is_damaged() {
+        "the store's file is damaged"
     } else if !intake.outbox.is_writable().await {
         "the store cannot be written"
     } else {
         return HttpResponse::Ok().json(serde_json::json!({ "status": "ready" }));
     };
-    HttpResponse::ServiceUnavailable().json(Refusal { error: "not_ready", message: message.to_owned() })
+    let refusal = Refusal { error: "not_ready", message: message.to_owned() };
+    HttpResponse::ServiceUnavailable().insert_header((RETRY_AFTER, SHORTLY)).json(refusal)
 }
 
 async fn nowhere() -> HttpResponse {

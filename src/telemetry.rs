@@ -30,6 +30,9 @@ const DEFAULT_FILTER: &str = "warn,bugle=info";
 /// What is written beside a demonstration, which tells the rest itself.
 const DEMO_FILTER: &str = "error,bugle::app::reload=info";
 
+/// Writes an error for each caller who does not speak HTTP, and there is no end to those.
+const NOISY: &str = "actix_http";
+
 /// Sends log lines to standard error from now on.
 pub fn start(format: Format) {
     start_with(format, DEFAULT_FILTER);
@@ -48,8 +51,10 @@ fn start_with(format: Format, default: &str) {
     // Set to nothing, as Compose does with a variable that is not there, it says nothing.
     let written = EnvFilter::try_from_default_env().ok().filter(|filter| !filter.to_string().is_empty());
     let filter = written.unwrap_or_else(|| EnvFilter::new(default));
-    let ours =
-        filter_fn(|metadata| metadata.target().starts_with("bugle") || *metadata.level() <= Level::INFO);
+    let ours = filter_fn(|metadata| {
+        let (target, level) = (metadata.target(), *metadata.level());
+        target.starts_with("bugle") || (level <= Level::INFO && !target.starts_with(NOISY))
+    });
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let lines = match format {
         Format::Human => lines.with_target(false).with_ansi(io::stderr().is_terminal()).boxed(),

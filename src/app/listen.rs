@@ -1,22 +1,31 @@
 //! Where webhooks are received and figures shown: the sockets passed or bound, the servers started, and left so that
 //! nobody is cut off.
 
+mod connections;
+mod http;
+mod wire;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
-use actix_web::dev::{ServerHandle, Service as _};
-use actix_web::http::ConnectionType;
-use actix_web::{App as Service, HttpServer};
+use actix_server::{Server, ServerBuilder};
+use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, BackDoor};
-use crate::intake::{Intake, routes};
+use crate::clock::Clock;
+use crate::intake::{self, Intake};
 use crate::lifecycle::Lifecycle;
 use crate::tls::Certificates;
+
+use connections::Connections;
+use http::{Front, crowded};
 
 /// How long open requests may take to be answered after a stop, in seconds.
 const REQUESTS: u64 = 5;
@@ -28,6 +37,15 @@ const LAST_REQUESTS: Duration = Duration::from_secs(2);
 /// How long the thread that accepts connections has to notice that it should not, and the workers to begin with those
 /// that it has accepted: what they have not begun with when they are stopped is dropped.
 const SETTLE: Duration = Duration::from_millis(100);
+
+/// How many threads serve webhooks, on a machine that has more: what they wait for is one disk.
+const WORKERS: usize = 8;
+
+/// How many connections the admin address has room for.
+const ADMIN_CONNECTIONS: usize = 64;
+
+/// How often it is looked whether connections had to make room.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Where a server listens.
 #[derive(Debug)]
@@ -73,53 +91,94 @@ pub(super) struct Serving {
     outlive_us: bool,
 }
 
-/// Serves webhooks, with TLS if there are `certificates`, until [`Serving::close`].
+/// The most file descriptors that connections to both servers take, if `most` webhooks' may be open.
+pub(super) fn descriptors(most: usize) -> usize {
+    most + Connections::reserve(most) + ADMIN_CONNECTIONS + Connections::reserve(ADMIN_CONNECTIONS)
+}
+
+/// Serves webhooks on `most` connections at once, with TLS if there are `certificates`, until [`Serving::close`].
 pub(super) fn serve(
     sites: Sites,
+    most: usize,
     certificates: Option<&Certificates>,
-    intake: Arc<Intake>,
+    intake: &Arc<Intake>,
     lifecycle: &Lifecycle,
+    clock: Clock,
 ) -> anyhow::Result<Serving> {
-    let (count, open) = watch::channel(0);
-    let count = Arc::new(count);
+    let connections = Connections::new(most);
     let is_closing = Arc::<AtomicBool>::default();
-    let closing = Arc::clone(&is_closing);
-    let mut server = HttpServer::new(move || {
-        let closing = Arc::clone(&closing);
-        let service = Service::new().configure(routes(&intake));
-        service.wrap_fn(move |request, service| {
-            let (answer, closing) = (service.call(request), Arc::clone(&closing));
-            async move {
-                let mut answer = answer.await?;
-                if closing.load(Ordering::Relaxed) {
-                    answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-                }
-                Ok(answer)
-            }
-        })
-    })
-    .on_connect(move |_, data| drop(data.insert(Open::new(&count))))
-    .disable_signals()
-    .shutdown_timeout(REQUESTS);
+    let front = Front { connections: connections.clone(), is_closing: Arc::clone(&is_closing) };
+    let workers = available_parallelism().map_or(2, usize::from).min(WORKERS);
+    let mut server = builder(most, workers);
     let Sites { listeners, outlive_us } = sites;
     for listener in listeners {
+        let (front, intake, signal) = (front.clone(), Arc::clone(intake), server.graceful_shutdown_signal());
+        let app = move || {
+            let turn_away = Arc::clone(&intake);
+            front.clone().app(intake::routes(&intake), move || turn_away.turn_away())
+        };
         server = match certificates {
             #[cfg(feature = "tls")]
-            Some(certificates) => server.listen_rustls_0_23(listener, certificates.server_config()?),
+            Some(certificates) => {
+                let (config, connections) = (certificates.server_config()?, connections.clone());
+                let service = move || http::encrypted(app(), &connections, &config, &signal);
+                server.listen("webhooks", listener, service)
+            }
             #[cfg(not(feature = "tls"))]
             Some(certificates) => certificates.none(),
-            None => server.listen(listener),
+            None => {
+                let connections = connections.clone();
+                let service = move || http::plain(app(), &connections, &signal);
+                server.listen("webhooks", listener, service)
+            }
         }
         .context("the listener cannot be used")?;
     }
+    let handle = run("server", server, lifecycle);
+    let open = connections.count();
+    lifecycle.spawn("connections".to_owned(), tell_displaced(connections, most, clock, lifecycle.soft()));
+    Ok(Serving { handle, open, is_closing, outlive_us })
+}
+
+/// A server for `most` connections. Those that it does not take wait in the kernel's queue.
+fn builder(most: usize, workers: usize) -> ServerBuilder {
+    let each = (most + Connections::reserve(most)).div_ceil(workers);
+    #[cfg(feature = "tls")]
+    actix_tls::accept::max_concurrent_tls_connect(each);
+    let builder = Server::build().workers(workers).max_concurrent_connections(each);
+    builder.disable_signals().shutdown_timeout(REQUESTS)
+}
+
+fn run(name: &'static str, server: ServerBuilder, lifecycle: &Lifecycle) -> ServerHandle {
     let server = server.run();
     let handle = server.handle();
-    lifecycle.spawn("server".to_owned(), async move {
+    lifecycle.spawn(name.to_owned(), async move {
         if let Err(error) = server.await {
-            tracing::error!(%error, "the server failed");
+            tracing::error!(%error, "the {name} failed");
         }
     });
-    Ok(Serving { handle, open, is_closing, outlive_us })
+    handle
+}
+
+/// Says now and then, not each time, that connections had to make room.
+async fn tell_displaced(connections: Connections, most: usize, clock: Clock, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = clock.sleep(LOOK) => {}
+            () = stop.cancelled() => {}
+        }
+        let count = connections.take_displaced();
+        if count > 0 {
+            tracing::warn!(
+                count,
+                most,
+                "idle connections were closed to make room: `server.max_connections`"
+            );
+        }
+        if stop.is_cancelled() {
+            return;
+        }
+    }
 }
 
 impl Serving {
@@ -138,41 +197,21 @@ impl Serving {
     }
 }
 
-/// An open connection, counted for as long as it is.
-#[derive(Debug)]
-struct Open(Arc<watch::Sender<usize>>);
-
-impl Open {
-    fn new(count: &Arc<watch::Sender<usize>>) -> Self {
-        count.send_modify(|open| *open += 1);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.send_modify(|open| *open -= 1);
-    }
-}
-
 /// Serves the admin address until told to stop by the handle.
 pub(super) fn serve_admin(
     sites: Sites,
-    back_door: Arc<BackDoor>,
+    back_door: &Arc<BackDoor>,
     lifecycle: &Lifecycle,
 ) -> anyhow::Result<ServerHandle> {
-    let mut server = HttpServer::new(move || Service::new().configure(admin::routes(&back_door)))
-        .workers(1)
-        .disable_signals();
+    let front = Front { connections: Connections::new(ADMIN_CONNECTIONS), is_closing: Arc::default() };
+    let mut server = builder(ADMIN_CONNECTIONS, 1);
     for listener in sites.listeners {
-        server = server.listen(listener).context("the admin listener cannot be used")?;
+        let (front, back_door, signal) =
+            (front.clone(), Arc::clone(back_door), server.graceful_shutdown_signal());
+        let connections = front.connections.clone();
+        let app = move || front.clone().app(admin::routes(&back_door), crowded);
+        let service = move || http::plain(app(), &connections, &signal);
+        server = server.listen("admin", listener, service).context("the admin listener cannot be used")?;
     }
-    let server = server.run();
-    let handle = server.handle();
-    lifecycle.spawn("admin server".to_owned(), async move {
-        if let Err(error) = server.await {
-            tracing::error!(%error, "the admin server failed");
-        }
-    });
-    Ok(handle)
+    Ok(run("admin server", server, lifecycle))
 }

@@ -240,7 +240,7 @@ impl Reload {
         }
         match self.apply(&settings).await {
             Ok(()) => {}
-            Err(StoreError::Unavailable) => {
+            Err(StoreError::Unavailable | StoreError::Damaged) => {
                 tracing::error!("the new configuration waits for the store; the one before stays in force");
                 return None;
             }

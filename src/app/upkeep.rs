@@ -15,8 +15,9 @@ use crate::outbox::{Keep, Outbox, Pruned, StoreError, free_on_disk};
 /// How often the store looks for something to forget.
 const FORGET: Duration = Duration::from_mins(1);
 
-/// The pause after a full step of forgetting: another follows soon, but not at once, since others use the store, too.
-const NEXT_STEP: Duration = Duration::from_millis(100);
+/// The pause after a step of forgetting that may not have been the last: another follows soon, but not at once, since others
+/// use the store, too.
+const NEXT_STEP: Duration = Duration::from_millis(20);
 
 /// A disk with less than this is nearly full, however small the store may be.
 const ROOM_AT_LEAST: u64 = 100 << 20;

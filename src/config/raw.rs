@@ -55,6 +55,7 @@ pub(super) struct Server {
     pub(super) listen: Option<String>,
     pub(super) public_url: Option<String>,
     pub(super) max_body: Option<String>,
+    pub(super) max_connections: Option<Scalar>,
     pub(super) trusted_proxies: Option<List<String>>,
     pub(super) tls: Option<Tls>,
 }

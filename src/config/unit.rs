@@ -27,6 +27,8 @@ const SIZE: UnitError = UnitError {
     what: "size",
     expected: "a number with KiB, MiB or GiB, such as \"5MiB\", and more than nothing",
 };
+const CONNECTIONS: UnitError =
+    UnitError { what: "number of connections", expected: "a whole number from 8 to 100000, such as 512" };
 const RATE: UnitError = UnitError { what: "rate", expected: "a number per s, min or h, such as \"30/min\"" };
 const ZONE: UnitError =
     UnitError { what: "time zone", expected: "a name such as \"Europe/Madrid\" or \"UTC\"" };
@@ -51,6 +53,12 @@ pub(super) fn size(text: &str) -> Result<u64, UnitError> {
         Ok(ByteSize(bytes)) if bytes > 0 && text.contains(char::is_alphabetic) => Ok(bytes),
         _ => Err(SIZE),
     }
+}
+
+/// How many connections may be open at once.
+pub(super) fn connections(text: &str) -> Result<usize, UnitError> {
+    let count = text.trim().parse().or(Err(CONNECTIONS))?;
+    if (8..=100_000).contains(&count) { Ok(count) } else { Err(CONNECTIONS) }
 }
 
 /// A number of messages per second, minute or hour.

@@ -8,6 +8,9 @@ use serde::Serialize;
 use crate::outbox::{Accepted, StoreError};
 use crate::source::{BodyError, RejectError};
 
+/// In how many seconds whoever was told 503 may try again: most trouble of ours is over by then, or lasts.
+pub(super) const SHORTLY: &str = "10";
+
 /// What was accepted.
 #[derive(Debug, Serialize)]
 pub(super) struct Receipt {
@@ -73,6 +76,9 @@ pub enum IntakeError {
     /// Too many bodies are under way.
     #[error("too much is arriving at once; try again shortly")]
     Crowded,
+    /// All connections are in use.
+    #[error("too many connections are open; try again shortly")]
+    TooManyConnections,
     /// The connection ended in the middle of the body.
     #[error("the body broke off")]
     BrokenOff,
@@ -105,6 +111,9 @@ impl IntakeError {
         "store_unavailable",
     ];
 
+    /// The code of who came when all connections were in use. It is no source's: nobody has looked which.
+    pub(super) const TOO_MANY_CONNECTIONS: &str = "too_many_connections";
+
     /// The status and the stable code.
     pub(super) fn kind(&self) -> (StatusCode, &'static str) {
         match self {
@@ -116,6 +125,7 @@ impl IntakeError {
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::BrokenCoding => (StatusCode::BAD_REQUEST, "broken_coding"),
             Self::Crowded => (StatusCode::SERVICE_UNAVAILABLE, "crowded"),
+            Self::TooManyConnections => (StatusCode::SERVICE_UNAVAILABLE, Self::TOO_MANY_CONNECTIONS),
             Self::BrokenOff => (StatusCode::BAD_REQUEST, "broken_off"),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
             Self::Body(BodyError::NotUtf8) => (StatusCode::BAD_REQUEST, "not_utf8"),
@@ -132,7 +142,7 @@ impl IntakeError {
         match status {
             StatusCode::METHOD_NOT_ALLOWED => answer.insert_header((ALLOW, "POST")),
             StatusCode::UNAUTHORIZED => answer.insert_header((WWW_AUTHENTICATE, "Bearer")),
-            StatusCode::SERVICE_UNAVAILABLE => answer.insert_header((RETRY_AFTER, "10")),
+            StatusCode::SERVICE_UNAVAILABLE => answer.insert_header((RETRY_AFTER, SHORTLY)),
             _ => &mut answer,
         };
         answer.json(Refusal { error: code, message: self.to_string() })

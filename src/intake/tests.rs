@@ -17,17 +17,18 @@ fn ready_means_that_the_store_can_be_written_and_couriers_are_at_work() {
         let metrics = Metrics::new(clock.clone());
         let path = folder.path().join("bugle.db");
         let (outbox, _closing) = Outbox::open(&path, clock.clone(), metrics.clone()).unwrap();
-        let notices = Herald::new(outbox.clone(), clock).notices();
+        let notices = Herald::new(outbox.clone(), clock.clone()).notices();
         let server = Server {
             listen: String::new(),
             public_url: None,
             max_body: 9,
+            max_connections: 8,
             trusted_proxies: Vec::new(),
             tls: None,
         };
         let rules = Arc::new(RuleSet::new(Vec::new(), None).unwrap());
         let desk = Desk::new(Vec::new(), rules, RuleSetId(1));
-        let intake = Arc::new(Intake::new(&server, desk, outbox, metrics, notices, stopping.clone()));
+        let intake = Arc::new(Intake::new(&server, desk, outbox, metrics, notices, stopping.clone(), clock));
         let service = init_service(App::new().configure(routes(&intake))).await;
         let ask = async |path: &str| {
             let answer = call_service(&service, TestRequest::get().uri(path).to_request()).await;

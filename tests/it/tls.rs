@@ -87,6 +87,30 @@ async fn callers_that_do_not_speak_it_harm_nobody() {
 }
 
 #[tokio::test]
+async fn handshakes_that_stall_keep_nobody_out_and_end() {
+    let (place, certificate) = place();
+    let config = fs::read_to_string(place.path("config.toml")).unwrap();
+    place.write("config.toml", &config.replace("[server]", "[server]\nmax_connections = 16"));
+    let bugle = place.serve();
+    let stalled: Vec<TcpStream> = (0..48)
+        .map(|number| {
+            let mut stream = TcpStream::connect(&bugle.address).unwrap();
+            stream.write_all(if number % 2 == 0 { b"" } else { b"\x16\x03\x01\x02" }).unwrap();
+            stream
+        })
+        .collect();
+    for id in ["one", "two", "three"] {
+        assert_eq!(post(&bugle, &certificate, id).await.unwrap(), 200);
+    }
+    for mut stream in stalled {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let ended = stream.read(&mut [0; 100]);
+        // An alert, an end or a reset, but not silence.
+        assert!(!ended.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
+    }
+}
+
+#[tokio::test]
 async fn the_healthcheck_speaks_it_too() {
     let (place, _) = place();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();

@@ -5,11 +5,13 @@ use super::super::place::Place;
 use super::super::{Admin, Listening, Server, raw, unit};
 use super::secret::{Vault, check_strength};
 use super::tls::tls;
+use crate::secret::Secret;
 use crate::source::Token;
 
 const LISTEN: &str = "127.0.0.1:8080";
 const ADMIN_LISTEN: &str = "127.0.0.1:8081";
 const MAX_BODY: usize = 5 << 20;
+const MAX_CONNECTIONS: usize = 512;
 
 /// Checks both listeners, which must not be one.
 pub(in crate::config) fn servers(
@@ -43,22 +45,25 @@ pub(in crate::config) fn listening(
 
 fn public(findings: &mut Findings<'_>, vault: &Vault<'_>, place: &Place, written: raw::Server) -> Server {
     let max_body = findings.parsed(&place.key("max_body"), written.max_body.as_deref(), unit::size);
+    let written_connections = written.max_connections.as_ref().map(|raw::Scalar(text)| text.as_str());
+    let max_connections =
+        findings.parsed(&place.key("max_connections"), written_connections, unit::connections);
     let proxies = place.key("trusted_proxies");
     let public_url = place.key("public_url");
     Server {
         listen: listen(findings, place, written.listen.as_deref(), LISTEN),
         public_url: written.public_url.and_then(|url| web_page(findings, &public_url, &url)),
         max_body: max_body.map_or(MAX_BODY, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+        max_connections: max_connections.unwrap_or(MAX_CONNECTIONS),
         trusted_proxies: networks(findings, &proxies, written.trusted_proxies),
         tls: written.tls.and_then(|written| tls(findings, vault, &place.key("tls"), written)),
     }
 }
 
 fn private(findings: &mut Findings<'_>, vault: &Vault<'_>, place: &Place, written: raw::Admin) -> Admin {
-    let listen = listen(findings, place, written.listen.as_deref(), ADMIN_LISTEN);
     let at = place.key("token");
     let is_given = written.token.is_some() || findings.is_broken(&at);
-    let token = written.token.and_then(|token| vault.open(findings, &at, &token));
+    let (listen, token) = door(findings, vault, place, written);
     if let Some(token) = &token {
         check_strength(findings, &at, token);
     }
@@ -68,6 +73,18 @@ fn private(findings: &mut Findings<'_>, vault: &Vault<'_>, place: &Place, writte
         findings.add(finding.help("set `admin.token`, or listen on 127.0.0.1"));
     }
     Admin { listen, token: token.as_ref().map(Token::new) }
+}
+
+/// Where the admin listener is, and the token that opens it.
+pub(in crate::config) fn door(
+    findings: &mut Findings<'_>,
+    vault: &Vault<'_>,
+    place: &Place,
+    written: raw::Admin,
+) -> (String, Option<Secret>) {
+    let listen = listen(findings, place, written.listen.as_deref(), ADMIN_LISTEN);
+    let token = written.token.and_then(|token| vault.open(findings, &place.key("token"), &token));
+    (listen, token)
 }
 
 fn listen(findings: &mut Findings<'_>, place: &Place, written: Option<&str>, default: &str) -> String {
