@@ -125,7 +125,8 @@ fn commands(line: &str) -> Vec<Vec<String>> {
     let words: Vec<_> = words.take_while(|word| !word.starts_with('#')).collect();
     let parts = words.split(|word| ["|", "&&", ";"].contains(word));
     let parts = parts.map(|part| {
-        let part = part.iter().take_while(|word| !word.starts_with(['>', '<', '2', '&']));
+        let is_elsewhere = |word: &str| word.starts_with(['>', '<', '&']) || word.starts_with("2>");
+        let part = part.iter().take_while(|word| !is_elsewhere(word));
         part.map(|word| word.trim_matches(['"', '\'']).to_owned()).collect::<Vec<_>>()
     });
     parts.filter(|part| part.first().is_some_and(|first| first == "bugle")).collect()
@@ -140,14 +141,18 @@ fn typed(page: &str) -> Vec<String> {
 }
 
 fn parse(path: &str, words: &[String]) {
-    let parsed = match Cli::try_parse_from(words) {
+    // What stands for a name is written in capitals, which no name has.
+    let is_placeholder = |word: &String| word.chars().all(|letter| letter.is_ascii_uppercase());
+    let named =
+        words.iter().map(|word| if is_placeholder(word) { word.to_lowercase() } else { word.clone() });
+    let parsed = match Cli::try_parse_from(named) {
         Ok(parsed) => parsed,
         // A sentence may name a command without what it takes.
         Err(error) if words.len() == 2 && error.kind() == ErrorKind::MissingRequiredArgument => return,
         Err(error) => panic!("{path}: {words:?}\n{error}"),
     };
     if let Command::Sample { source, trigger } = &parsed.command {
-        let is_there = source == "SOURCE" || sample(source, trigger, Moment(0)).is_some();
+        let is_there = source == "source" || sample(source, trigger, Moment(0)).is_some();
         assert!(is_there, "{path}: there is no sample {source} {trigger}");
     }
 }

@@ -25,7 +25,11 @@ mod fuzz;
 #[cfg(test)]
 mod healthcheck;
 #[cfg(test)]
+mod hours;
+#[cfg(test)]
 mod intake_limits;
+#[cfg(test)]
+mod isolation;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
@@ -33,7 +37,13 @@ mod metrics;
 #[cfg(test)]
 mod native;
 #[cfg(test)]
+mod not_http;
+#[cfg(test)]
 mod notices;
+#[cfg(test)]
+mod orders;
+#[cfg(test)]
+mod pressure;
 #[cfg(test)]
 mod preview;
 #[cfg(test)]
@@ -44,6 +54,8 @@ mod restarts;
 mod secrets;
 #[cfg(test)]
 mod send_test;
+#[cfg(test)]
+mod store;
 #[cfg(test)]
 mod templates;
 #[cfg(test)]
