@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
 use crate::event::EventId;
+use crate::flood::{ErrorKey, Told};
 use crate::name::DestinationName;
 
 /// The number of a delivery in the store.
@@ -35,8 +36,15 @@ pub struct Delivery {
     pub template: Option<String>,
     /// Whether the platform has refused the message in full, so that it goes in its simplest form.
     pub simplest: bool,
-    /// The destination that it was first meant for, if it has moved here from there.
-    pub instead_of: Option<DestinationName>,
+    /// The destination that it was first meant for, if it has moved here from there; of a message that tells of several, those
+    /// that any of them was meant for.
+    pub instead_of: Option<String>,
+    /// How its message tells of other deliveries, too, if it does.
+    pub told: Option<Told>,
+    /// The error that it tells of.
+    pub error: Option<ErrorKey>,
+    /// Whether something that its message tells of, too, may have been told elsewhere.
+    pub tells_again: bool,
 }
 
 /// What an attempt leads to.
@@ -103,7 +111,7 @@ impl Delivery {
 
     /// Whether an earlier attempt may have reached the platform all the same.
     pub fn may_be_a_repeat(&self) -> bool {
-        self.unclear > 0
+        self.unclear > 0 || self.tells_again
     }
 }
 

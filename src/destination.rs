@@ -26,6 +26,7 @@ use serde::de::Deserializer;
 use url::Url;
 
 use crate::delivery::Verdict;
+use crate::flood::FloodControl;
 use crate::message::{Mention, Message};
 use crate::name::DestinationName;
 use crate::secret::Secret;
@@ -144,6 +145,8 @@ pub struct Destination {
     pub timeout: Duration,
     /// Who hears of things instead when this destination cannot.
     pub fallback: Option<Fallback>,
+    /// What keeps a burst of events from becoming a burst of messages.
+    pub flood: FloodControl,
 }
 
 /// Where deliveries move when their destination is gone or has been failing for a while.
@@ -159,7 +162,7 @@ impl Destination {
     /// Whether everything about it is as in `other`. What a platform's options are, its [`Debug`] shows in full: it is
     /// derived, and none of them is a secret.
     pub fn is_same(&self, other: &Self) -> bool {
-        let Self { name, platform, address, pace, pace_group, retry, timeout, fallback } = self;
+        let Self { name, platform, address, pace, pace_group, retry, timeout, fallback, flood } = self;
         *name == other.name
             && format!("{platform:?}") == format!("{:?}", other.platform)
             && address.fingerprint() == other.address.fingerprint()
@@ -168,6 +171,7 @@ impl Destination {
             && *retry == other.retry
             && *timeout == other.timeout
             && *fallback == other.fallback
+            && *flood == other.flood
     }
 }
 

@@ -28,6 +28,7 @@ pub mod courier;
 pub mod delivery;
 pub mod destination;
 pub mod event;
+pub mod flood;
 pub mod herald;
 pub mod intake;
 pub mod lifecycle;

@@ -16,6 +16,9 @@ fn delivery(failures: u32, unclear: u32) -> Delivery {
         template: None,
         simplest: false,
         instead_of: None,
+        told: None,
+        error: None,
+        tells_again: false,
     }
 }
 

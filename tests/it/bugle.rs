@@ -81,6 +81,8 @@ tokens = [{{ file = "token" }}]
 
 {more}
 [delivery]
+collapse = "off"
+digest_over = "off"
 allowed_hosts = ["{slack}", "{teams}", "{discord}"]
 retry = {{ first = "100ms", most = "1s", give_up_after = "1h" }}
 timeout = "2s"

@@ -55,6 +55,29 @@ fn a_destination_inherits_what_it_does_not_say() {
 }
 
 #[test]
+fn a_destination_keeps_floods_away_as_it_says_or_else_as_all_do() {
+    let (ten, hours) = (Duration::from_mins(10), Duration::from_hours);
+    let (window, over) = ("collapse      = \"10m\"", "digest_over   = 10");
+    for (change, to, team, managers) in [
+        (window, window, (Some(ten), Some(10)), (Some(ten), Some(3))),
+        (window, "", (Some(ten), Some(10)), (Some(ten), Some(3))),
+        (over, "", (Some(ten), Some(10)), (Some(ten), Some(3))),
+        (window, "collapse = \"off\"", (None, Some(10)), (None, Some(3))),
+        (window, "collapse = \"24h\"", (Some(hours(24)), Some(10)), (Some(hours(24)), Some(3))),
+        (over, "digest_over = \"off\"", (Some(ten), None), (Some(ten), Some(3))),
+        ("digest_over = 3", "digest_over = \"off\"", (Some(ten), Some(10)), (Some(ten), None)),
+        ("digest_over = 3", "collapse = \"1h\"", (Some(ten), Some(10)), (Some(hours(1)), Some(10))),
+    ] {
+        let settings = Folder::new().changed(change, to).loaded().settings;
+        let flood = |name: &str| {
+            let destination = settings.destinations.iter().find(|d| d.name.as_str() == name).unwrap();
+            (destination.flood.collapse, destination.flood.digest_over)
+        };
+        assert_eq!((flood("team"), flood("managers")), (team, managers), "{to}");
+    }
+}
+
+#[test]
 fn a_fallback_serves_after_a_quarter_of_an_hour_unless_it_says_otherwise() {
     for (change, expected) in [("fallback_after = \"15m\"", 15), ("fallback_after = \"2h\"", 120), ("", 15)] {
         let settings = Folder::new().changed("fallback_after = \"15m\"", change).loaded().settings;

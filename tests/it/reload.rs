@@ -275,3 +275,37 @@ async fn a_platform_that_has_shut_us_out_is_not_asked_at_a_new_destination_eithe
     wait_shown(&place.teams, 1).await;
     assert_eq!((place.discord.count(), other.count()), (1, 0));
 }
+
+#[tokio::test]
+async fn floods_are_kept_away_as_the_configuration_of_now_says() {
+    let place = Place::with("", TO_SLACK);
+    let bugle = place.serve();
+    let once_more = async |id: &str| {
+        let trigger = json!({"trigger": {"type": "exception"}, "error": {"errorId": "the same"}});
+        bugle.accept("backend", bugsnag(id, trigger)).await;
+    };
+    once_more("one").await;
+    once_more("two").await;
+    wait_shown(&place.slack, 2).await;
+    edit(&place, "collapse = \"off\"", "collapse = \"1h\"");
+    reload(&bugle, 1).await;
+    assert!(bugle.log().contains("`delivery.collapse` is now"), "{}", bugle.log());
+    once_more("three").await;
+    wait_shown(&place.slack, 3).await;
+    place.until("SELECT count(*) FROM windows", "1").await;
+    once_more("four").await;
+    once_more("five").await;
+    place.until("SELECT held FROM windows", "2").await;
+    edit(&place, "collapse = \"1h\"", "collapse = \"off\"");
+    reload(&bugle, 2).await;
+    // Nothing is told later than what is in force allows.
+    wait_shown(&place.slack, 4).await;
+    place
+        .until(
+            "SELECT group_concat(state, ' ' ORDER BY state) FROM deliveries",
+            "delivered delivered delivered delivered folded",
+        )
+        .await;
+    once_more("six").await;
+    wait_shown(&place.slack, 5).await;
+}

@@ -43,6 +43,7 @@ fn every_file_says_what_it_answers_for_and_is_short() {
 /// The layers, from the ground up: a module may use those of its own line and of the lines above.
 const LAYERS: &[&[&str]] = &[
     &["clock", "secret", "name", "report", "event", "text", "pretend", "tls"],
+    &["flood"],
     &["message", "delivery", "source", "template", "metrics"],
     &["destination", "rule", "notice", "sample", "order"],
     &["outbox", "config"],

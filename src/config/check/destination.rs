@@ -1,6 +1,7 @@
 //! The rooms: `[destinations.NAME]`, and `[delivery]`, which holds for all of them.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::super::{raw, unit};
 use super::secret::Vault;
 use super::webhook::{Host, Webhook, look};
 use crate::destination::{Address, Destination, Fallback, PRODUCTS, Pace, Platform, Retry, platform};
+use crate::flood::FloodControl;
 use crate::name::DestinationName;
 use crate::secret::Secret;
 
@@ -50,11 +52,17 @@ pub(in crate::config) struct Base {
     retry: Retry,
     timeout: Duration,
     allowed_hosts: Vec<Host>,
+    flood: FloodControl,
 }
 
 impl Default for Base {
     fn default() -> Self {
-        Self { retry: Retry::default(), timeout: Duration::from_secs(10), allowed_hosts: Vec::new() }
+        Self {
+            retry: Retry::default(),
+            timeout: Duration::from_secs(10),
+            allowed_hosts: Vec::new(),
+            flood: FloodControl::default(),
+        }
     }
 }
 
@@ -66,26 +74,18 @@ impl Base {
         place: &Place,
         written: raw::Delivery,
     ) -> Self {
-        let collapse = |text: &str| unit::duration(text).map(|_| ());
-        unless_off(
-            findings,
-            &place.key("collapse"),
-            written.collapse,
-            "\"off\" or a duration, such as \"10m\"",
-            collapse,
-        );
-        let number = |text: &str| text.parse::<std::num::NonZeroU32>().map(|_| ());
-        unless_off(
-            findings,
-            &place.key("digest_over"),
-            written.digest_over,
-            "\"off\" or a number from 1",
-            number,
-        );
+        let window = |text: &str| unit::duration(text).ok().filter(|window| *window <= MOST);
+        let collapse = (written.collapse, "\"off\" or a duration up to a day, such as \"10m\"");
+        let collapse = unless_off(findings, &place.key("collapse"), collapse, self.flood.collapse, window);
+        let number = |text: &str| text.parse().ok().map(NonZeroU32::get);
+        let digest_over = (written.digest_over, "\"off\" or a number from 1");
+        let digest_over =
+            unless_off(findings, &place.key("digest_over"), digest_over, self.flood.digest_over, number);
         let timeout = findings.parsed(&place.key("timeout"), written.timeout.as_deref(), unit::duration);
         Self {
             retry: self.retry(findings, &place.key("retry"), written.retry),
             timeout: timeout.unwrap_or(self.timeout),
+            flood: FloodControl { collapse, digest_over },
             allowed_hosts: match written.allowed_hosts {
                 Some(hosts) => allowed_hosts(findings, &place.key("allowed_hosts"), &hosts),
                 None => self.allowed_hosts.clone(),
@@ -117,24 +117,29 @@ impl Base {
     }
 }
 
-/// The longest delay between two attempts.
+/// The longest delay between two attempts, and the longest window.
 const MOST: Duration = Duration::from_hours(24);
 
-/// Checks a setting of a later release: `"off"`, or what `parse` can read.
-fn unless_off<E>(
+/// A setting that can be switched off: `"off"`, or what `parse` can read. Where it is not written, or is a problem, it is as
+/// `before`.
+fn unless_off<T>(
     findings: &mut Findings<'_>,
     place: &Place,
-    written: Option<raw::Scalar>,
-    expected: &str,
-    parse: impl Fn(&str) -> Result<(), E>,
-) {
-    if let Some(raw::Scalar(text)) = written
-        && text != "off"
-        && parse(&text).is_err()
-    {
+    (written, expected): (Option<raw::Scalar>, &str),
+    before: Option<T>,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    let Some(raw::Scalar(text)) = written else { return before };
+    if text == "off" {
+        return None;
+    }
+    let value = parse(&text);
+    if value.is_none() {
         let message = format!("{} is no value of `{}`", quoted(&text), place.last_key());
         findings.add(Finding::problem(place, message).expected(expected));
+        return before;
     }
+    value
 }
 
 fn allowed_hosts(findings: &mut Findings<'_>, place: &Place, written: &raw::List<String>) -> Vec<Host> {
@@ -222,6 +227,7 @@ fn destination(
         retry: own.retry,
         timeout: own.timeout,
         fallback,
+        flood: own.flood,
         platform,
         name,
     })

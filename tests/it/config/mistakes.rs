@@ -40,6 +40,9 @@ const BROKEN: &[Case] = &[
     ("\"Europe/Madrid\"", "»\"Europe/Madird\"", "templates.time_zone", "no time zone"),
     ("digest_over   = 10", "digest_over = »0", "delivery.digest_over", "\"off\" or a number from 1"),
     ("collapse      = \"10m\"", "collapse = »\"never\"", "delivery.collapse", "\"off\" or a duration"),
+    ("collapse      = \"10m\"", "collapse = »\"25h\"", "delivery.collapse", "a duration up to a day"),
+    ("digest_over = 3", "digest_over = »\"few\"", "destinations.managers.digest_over", "\"off\" or a number from 1"),
+    ("digest_over = 3", "»colapse = \"1h\"", "destinations.managers.colapse", "did you mean `collapse`?"),
     ("listen = \"127.0.0.1:8081\"", "listen = »\"localhost\"", "admin.listen", "expected host:port"),
     // What must be there, or must not.
     ("type       = \"bugsnag\"", "", "sources.backend.type", "expected bugsnag or bugfender"),
@@ -70,6 +73,7 @@ const BROKEN: &[Case] = &[
     ("mention            = [\"here\", \"ann\"]", "mention = [\"here\", »\"anne\"]", "rules[1].mention[1]", "did you mean `ann`?"),
     ("when.source        = [\"backend\", \"mobile\"]", "when.source = [\"backend\", »\"mobil\"]", "rules[1].when.source[1]", "did you mean `mobile`?"),
     ("template     = \"incident\"", "template = »\"incidents\"", "rules[3].template", "did you mean `incident`?"),
+    ("template     = \"incident\"", "template = »\"digest\"", "rules[3].template", "tells of several events"),
     ("[\"rules/*.toml\"]", "[\"rules/*.toml\", »\"extra.toml\"]", "include[1]", "there is no file"),
     ("[\"rules/*.toml\"]", "[»\"*/10-support.toml\"]", "include[0]", "last part"),
     // Conditions.
