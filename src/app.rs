@@ -181,6 +181,8 @@ async fn open(settings: &Settings, clock: &Clock, metrics: &Metrics) -> anyhow::
         repeat_interrupted(&retry, now, unclear)
     };
     let interrupted = outbox.close_interrupted(again_at).await?;
+    // A kill may have come between a message and those that it tells of.
+    outbox.fold_all().await?;
     if interrupted.repeated > 0 {
         let repeated = interrupted.repeated;
         tracing::warn!(repeated, "attempts were cut off by the last stop; they are repeated, and say so");

@@ -11,13 +11,21 @@ mod check;
 mod checkpoints;
 mod damage;
 mod divert;
+mod fold;
+mod gather;
+mod gathering;
 mod history;
+mod interrupted;
+mod leader;
+mod look;
 mod orders;
 mod own;
 mod prune;
 mod records;
 mod schema;
 mod standing;
+mod stored;
+mod window;
 mod writer;
 
 use std::collections::HashMap;
@@ -36,18 +44,23 @@ use crate::metrics::Metrics;
 use crate::name::DestinationName;
 
 pub use accept::{Accepted, Offer, RuleSetId};
-pub use attempt::{Claim, Interrupted, Look, Next, StoredEvent};
+pub use attempt::{Claim, Ending, GivenUp, Pick};
 pub use backup::{BackupError, BackupStep, Copied, back_up};
 pub use check::{Broken, Examined, examine};
 pub use divert::Diverted;
+pub use fold::Folded;
+pub use interrupted::Interrupted;
+pub use look::{Look, Next, Room, Turn, What};
 pub use orders::OrderError;
 pub use own::free_on_disk;
 pub use prune::{Keep, Pruned};
 pub use records::{
-    AttemptRecord, DeadLetter, DeliveryRecord, EventRecord, QueueRecord, Records, StandingRecord, identity,
+    AttemptRecord, BurstRecord, DeadLetter, DeliveryRecord, EventRecord, QueueRecord, Records,
+    StandingRecord, identity,
 };
 pub use schema::OpenError;
 pub use standing::Standing;
+pub use stored::StoredEvent;
 
 use damage::Damage;
 use prune::Forgettable;

@@ -6,10 +6,11 @@ use proptest::prelude::*;
 
 use super::restraint::QUIET;
 use super::*;
+use crate::flood::FloodControl;
 use crate::metrics::Metrics;
 use crate::name::SourceName;
 use crate::notice::TEMPLATE;
-use crate::outbox::{Claim, Closing};
+use crate::outbox::{Claim, Closing, Ending, Room};
 use crate::rule::Route;
 
 struct Story {
@@ -23,6 +24,10 @@ struct Story {
 
 fn room(name: &str) -> DestinationName {
     DestinationName::new(name).unwrap()
+}
+
+fn at(name: &str) -> Room {
+    Room { name: room(name), pace_group: "pace".into(), flood: FloodControl::OFF }
 }
 
 fn dead(name: &str, count: u64) -> Notice {
@@ -82,7 +87,7 @@ impl Story {
     }
 
     async fn claim(&self, name: &str) -> Claim {
-        self.outbox.claim(&room(name), "pace").await.unwrap().unwrap()
+        self.outbox.first(&at(name)).await.unwrap()
     }
 }
 
@@ -219,7 +224,7 @@ async fn bury(story: &Story, what: &str) {
     let claim = story.claim("oncall").await;
     let verdict = crate::delivery::Verdict::new(crate::delivery::Outcome::Refused, Reason::Blocked, "no");
     let dead = crate::delivery::Settlement::Dead(Reason::Blocked);
-    story.outbox.settle(&claim, verdict, dead, Vec::new(), None, None).await.unwrap();
+    story.outbox.settle(&at("oncall"), &claim, Ending::new(verdict, dead)).await.unwrap();
 }
 
 #[tokio::test]

@@ -7,9 +7,10 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use crate::clock::Moment;
 use crate::event::{Event, EventId, Identity, UNREADABLE, digest};
+use crate::flood::{self, ErrorKey};
 use crate::metrics::{Fate, Metrics};
 use crate::name::{DestinationName, RuleName};
-use crate::outbox::{Outbox, StoreError};
+use crate::outbox::{Outbox, StoreError, window};
 use crate::rule::{Route, Routing, RuleSet};
 use crate::source::OWN;
 
@@ -129,6 +130,7 @@ fn accept(
                 "INSERT INTO duplicates (event, received_at) SELECT id, ?2 FROM events WHERE id = ?1",
             )?
             .execute(params![first.0, now.0])?;
+        arrived(transaction, &offer.event, "duplicate")?;
         return Ok(Accepted { id: first, duplicate: true, owed: 0 });
     }
     let id = insert_event(transaction, rules, offer, now)?;
@@ -137,8 +139,19 @@ fn accept(
             .prepare_cached("INSERT OR REPLACE INTO identities (digest, event, seen_at) VALUES (?1, ?2, ?3)")?
             .execute(params![identity.digest, id.0, now.0])?;
     }
-    for route in &offer.routing.routes {
-        insert_delivery(transaction, id, route, now)?;
+    let Offer { event, routing } = offer;
+    if flood::is_spike(event.product, &event.trigger) {
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO spikes (source, app, at) VALUES (?1, ?2, ?3)")?
+            .execute(params![event.source.as_str(), event.app.name, now.0])?;
+    }
+    let kind = Kind {
+        key: ErrorKey::of(event),
+        is_collapsible: flood::is_collapsible(event),
+        is_own: event.product == OWN,
+    };
+    for route in &routing.routes {
+        insert_delivery(transaction, id, route, &kind, now)?;
     }
     Ok(Accepted { id, duplicate: false, owed: offer.routing.routes.len() })
 }
@@ -163,12 +176,9 @@ fn insert_event(
     Offer { event, routing }: &Offer,
     now: Moment,
 ) -> rusqlite::Result<EventId> {
+    let fate = fate(routing);
+    arrived(transaction, event, fate)?;
     let matched: Vec<&str> = routing.matched.iter().map(RuleName::as_str).collect();
-    let verdict = match (routing.routes.is_empty(), routing.matched.is_empty()) {
-        (false, _) => "routed",
-        (true, false) => "dropped",
-        (true, true) => "unmatched",
-    };
     transaction
         .prepare_cached(
             "INSERT INTO events (received_at, source, product, trigger, severity, app, title, error_id, tracker_id,
@@ -187,22 +197,58 @@ fn insert_event(
             event.id,
             rules.0,
             serde_json::json!(matched).to_string(),
-            verdict,
+            fate,
             event.raw,
         ])
         .map(EventId)
+}
+
+fn fate(routing: &Routing) -> &'static str {
+    match (routing.routes.is_empty(), routing.matched.is_empty()) {
+        (false, _) => "routed",
+        (true, false) => "dropped",
+        (true, true) => "unmatched",
+    }
+}
+
+/// Counts an event of its source for ever; what bugle says of itself came from nobody.
+fn arrived(transaction: &Transaction<'_>, event: &Event, fate: &str) -> rusqlite::Result<()> {
+    if event.product != OWN {
+        transaction
+            .prepare_cached(
+                "INSERT INTO arrivals (source, fate, count) VALUES (?1, ?2, 1)
+                 ON CONFLICT (source, fate) DO UPDATE SET count = count + 1",
+            )?
+            .execute(params![event.source.as_str(), fate])?;
+    }
+    Ok(())
+}
+
+/// What of an event decides whether it may be told with others.
+struct Kind {
+    key: Option<ErrorKey>,
+    is_collapsible: bool,
+    is_own: bool,
 }
 
 fn insert_delivery(
     transaction: &Transaction<'_>,
     event: EventId,
     route: &Route,
+    Kind { key, is_collapsible, is_own }: &Kind,
     now: Moment,
 ) -> rusqlite::Result<()> {
+    let is_held = match key {
+        Some(key) if *is_collapsible => {
+            window::holds(transaction, &route.destination, *key, route.urgent, now)?
+        }
+        _ => false,
+    };
     transaction
         .prepare_cached(
-            "INSERT INTO deliveries (event, destination, rule, template, urgent, mentions, accepted_at, due_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)",
+            "INSERT INTO deliveries (event, destination, rule, template, urgent, mentions, accepted_at, due_at,
+                                     error_key, collapsible, held, alone)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             event.0,
@@ -212,6 +258,10 @@ fn insert_delivery(
             route.urgent,
             serde_json::json!(route.mention).to_string(),
             now.0,
+            key.map(|key| key.0),
+            is_collapsible,
+            is_held,
+            is_own,
         ])?;
     Ok(())
 }

@@ -1,39 +1,16 @@
 //! From the outbox to a courier and back: what is due, one attempt at it, and what came of that.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use crate::clock::Moment;
 use crate::delivery::{Delivery, DeliveryId, Outcome, Reason, Settlement, Verdict};
-use crate::event::{Event, EventId, Severity, UNREADABLE};
-use crate::name::{DestinationName, SourceName};
+use crate::event::EventId;
+use crate::flood::{ErrorKey, Told};
+use crate::name::DestinationName;
+use crate::outbox::look::{DUE, Room};
 use crate::outbox::standing::{self, FARTHEST};
-use crate::outbox::{Durability, Outbox, StoreError};
+use crate::outbox::{Durability, Outbox, StoreError, StoredEvent, leader, window};
 use crate::source;
-
-/// What a courier finds when it looks for work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// Something is due now.
-    Due {
-        /// Whether it is urgent.
-        urgent: bool,
-    },
-    /// Nothing yet, but something will be due then.
-    At(Moment),
-    /// Nothing waits.
-    Nothing,
-}
-
-/// What a courier finds when it looks at its destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
-    /// Since when a person has had the destination wait.
-    pub suspended_since: Option<Moment>,
-    /// When a person last said to try it at once.
-    pub resumed_at: Option<Moment>,
-    /// What there is to do; nothing where nobody asked.
-    pub next: Option<Next>,
-}
 
 /// A delivery taken for one attempt.
 #[derive(Debug)]
@@ -46,161 +23,93 @@ pub struct Claim {
     pub attempt: i64,
 }
 
-/// An event as it was stored.
-#[derive(Debug)]
-pub struct StoredEvent {
-    source: String,
-    product: String,
-    trigger: String,
-    severity: String,
-    raw: String,
+/// Which of what is due is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pick {
+    /// This one, if it is still due.
+    This(DeliveryId),
+    /// What has been tried least, of the first thousand: a destination that is down must not be asked with the same few
+    /// messages again and again, which may be all that is wrong with it.
+    LeastTried,
 }
 
-impl StoredEvent {
-    /// Whether it is one of bugle's own, which says that bugle is unwell.
-    pub fn is_own(&self) -> bool {
-        self.product == source::OWN
-    }
-
-    /// Reads the event again from its raw element, its severity as it was when it came. Pure; with a large element it
-    /// takes a while.
-    pub fn read(&self) -> Event {
-        let Self { product, trigger, raw, .. } = self;
-        // A name that somebody wrote into the store by hand costs the name, not the message.
-        let source = SourceName::new(&self.source).unwrap_or_else(|_| SourceName::unknown());
-        let tracker = source::plain_tracker(product);
-        let read = match &tracker {
-            Some(tracker) if trigger != UNREADABLE => serde_json::from_str(raw)
-                .ok()
-                .and_then(|element| tracker.read(&source, element, Some(trigger))),
-            _ => None,
-        };
-        let product = tracker.map_or("unknown", |tracker| tracker.product());
-        let mut event = read.unwrap_or_else(|| Event::unreadable(source, product, raw));
-        event.severity = Severity::read(&self.severity).unwrap_or(Severity::Info);
-        event
-    }
+/// How an attempt ended, and what follows from it.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// What the platform's answer means.
+    pub verdict: Verdict,
+    /// What becomes of the delivery.
+    pub settlement: Settlement,
+    /// Until when each of these destinations is to be left alone, since a platform has asked for it.
+    pub holds: Vec<(DestinationName, Moment)>,
+    /// Until when this destination is left alone after failures.
+    pub rests_until: Option<Moment>,
+    /// What was accepted before this and still waits for the destination is given up with the delivery.
+    pub overdue: Option<Moment>,
+    /// The errors that the message has named. If it was posted, their windows open.
+    pub named: Vec<ErrorKey>,
 }
 
-/// What was found under way at the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Interrupted {
-    /// Attempts that are repeated.
-    pub repeated: usize,
-    /// Deliveries that are dead letters now: repeated too often.
-    pub buried: usize,
+/// Deliveries that were given up with another, since their destination has been down for too long.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GivenUp {
+    /// How many.
+    pub count: u64,
+    /// Those that are not of bugle's own events.
+    pub of_others: u64,
+    /// Those whose message was to tell of others, too.
+    pub leaders: Vec<DeliveryId>,
+}
+
+impl Ending {
+    /// One that says nothing of the destination.
+    pub fn new(verdict: Verdict, settlement: Settlement) -> Self {
+        let (holds, named) = (Vec::new(), Vec::new());
+        Self { verdict, settlement, holds, rests_until: None, overdue: None, named }
+    }
 }
 
 impl Outbox {
-    /// Closes attempts that were under way when the process before ended: nobody knows what came of them. `again_at`
-    /// says for a destination, from the count of unclear results, when to repeat; nothing: never.
-    pub async fn close_interrupted(
-        &self,
-        again_at: impl Fn(&str, u32) -> Option<Moment> + Send + 'static,
-    ) -> Result<Interrupted, StoreError> {
-        let now = self.clock.now();
-        let close = move |transaction: &Transaction<'_>| close_interrupted(transaction, now, &again_at);
-        let ends = self.writer.write(Durability::Flushed, close).await?;
-        let mut interrupted = Interrupted::default();
-        for (destination, settlement) in ends {
-            self.metrics.interrupted(&destination);
-            if let Settlement::Dead(reason) = settlement {
-                self.metrics.buried(&destination, reason, 1);
-                interrupted.buried += 1;
-            } else {
-                interrupted.repeated += 1;
-            }
-        }
-        Ok(interrupted)
-    }
-
-    /// Looks for work at `destination`: urgent first, then in the order of arrival.
-    pub async fn next(&self, destination: &DestinationName) -> Result<Next, StoreError> {
-        let (destination, now) = (destination.clone(), self.clock.now());
-        self.read(move |connection| next(connection, &destination, now)).await
-    }
-
-    /// Looks at what people have decided about `destination`, and, unless it is `held`, for work.
-    pub async fn look(&self, destination: &DestinationName, held: bool) -> Result<Look, StoreError> {
-        let (destination, now) = (destination.clone(), self.clock.now());
-        self.read(move |connection| {
-            let mut look = decided(connection, &destination)?;
-            if look.suspended_since.is_none() && !held {
-                look.next = Some(next(connection, &destination, now)?);
-            }
-            Ok(look)
-        })
-        .await
-    }
-
-    /// Takes what is due first, for one attempt; nothing while a person has the destination wait. The mark need not be flushed: should a power failure take it, all
-    /// that is lost is the knowledge that the message may be a repeat.
-    pub async fn claim(
-        &self,
-        destination: &DestinationName,
-        pace_group: &str,
-    ) -> Result<Option<Claim>, StoreError> {
-        let (destination, pace_group, now) = (destination.clone(), pace_group.to_owned(), self.clock.now());
-        let claim = move |transaction: &Transaction<'_>| {
-            claim(transaction, &destination, &pace_group, now, Pick::First)
-        };
+    /// Takes what is due, for one attempt; nothing while a person has the destination wait. The mark need not be flushed:
+    /// should a power failure take it, all that is lost is the knowledge that the message may be a repeat.
+    pub async fn claim(&self, room: &Room, pick: Pick) -> Result<Option<Claim>, StoreError> {
+        let (room, now) = (room.clone(), self.clock.now());
+        let claim = move |transaction: &Transaction<'_>| claim(transaction, &room, now, pick);
         self.writer.write(Durability::Handed, claim).await
     }
 
-    /// Takes, of what is due, what has been tried least: a destination that is down must not be asked with the same few
-    /// messages again and again, which may be all that is wrong with it.
-    pub async fn claim_probe(
-        &self,
-        destination: &DestinationName,
-        pace_group: &str,
-    ) -> Result<Option<Claim>, StoreError> {
-        let (destination, pace_group, now) = (destination.clone(), pace_group.to_owned(), self.clock.now());
-        let claim = move |transaction: &Transaction<'_>| {
-            claim(transaction, &destination, &pace_group, now, Pick::LeastTried)
-        };
-        self.writer.write(Durability::Handed, claim).await
-    }
-
-    /// Writes down how an attempt ended and what follows, until when each of `holds` is to be left alone since a platform
-    /// has asked for it, and until when this destination is after failures, as it `rests_until`. With `overdue`, whatever was accepted before and still waits for this destination is given up with it; how many that are,
-    /// but for those of bugle's own events, is returned.
-    pub async fn settle(
-        &self,
-        claim: &Claim,
-        verdict: Verdict,
-        settlement: Settlement,
-        holds: Vec<(DestinationName, Moment)>,
-        rests_until: Option<Moment>,
-        overdue: Option<Moment>,
-    ) -> Result<u64, StoreError> {
-        let (delivery, attempt, now) = (claim.delivery.id, claim.attempt, self.clock.now());
-        let destination = claim.delivery.destination.clone();
-        let down = destination.clone();
+    /// Writes down how an attempt ended and what follows; what was given up with it is returned.
+    pub async fn settle(&self, room: &Room, claim: &Claim, ending: Ending) -> Result<GivenUp, StoreError> {
+        let (delivery, attempt, now) = (claim.delivery.clone(), claim.attempt, self.clock.now());
+        let (name, flood) = (room.name.clone(), room.flood);
         let settle = move |transaction: &Transaction<'_>| {
-            end_attempt(transaction, attempt, &verdict, now)?;
-            write_settlement(transaction, delivery, &verdict, settlement, now)?;
-            for (destination, until) in &holds {
-                standing::hold(transaction, destination, *until, &verdict)?;
+            let Ending { verdict, settlement, holds, rests_until, overdue, named } = &ending;
+            end_attempt(transaction, attempt, verdict, now)?;
+            write_settlement(transaction, delivery.id, verdict, *settlement, now)?;
+            if *settlement == Settlement::Delivered {
+                window::open(transaction, &name, named, delivery.urgent, flood, now)?;
+            }
+            for (destination, until) in holds {
+                standing::hold(transaction, destination, *until, verdict)?;
             }
             let given_up = match overdue {
-                Some(before) => give_up(transaction, &destination, before, &verdict, now)?,
-                None => Vec::new(),
+                Some(before) => give_up(transaction, &name, *before, verdict, now)?,
+                None => GivenUp::default(),
             };
-            standing::mark(transaction, &destination, &verdict, now)?;
+            standing::mark(transaction, &name, verdict, now)?;
             let delivered_at = (verdict.outcome == Outcome::Delivered).then_some(now);
-            standing::rest(transaction, &destination, rests_until, delivered_at)?;
+            standing::rest(transaction, &name, *rests_until, delivered_at)?;
             Ok(given_up)
         };
         let given_up = self.writer.write(Durability::Flushed, settle).await?;
-        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        if !given_up.is_empty() {
-            self.metrics.buried(&down, Reason::GaveUp, count(given_up.len()));
+        if given_up.count > 0 {
+            self.metrics.buried(&room.name, Reason::GaveUp, given_up.count);
             tracing::error!(
-                given_up = given_up.len(),
+                given_up = given_up.count,
                 "the destination has been down for too long: these are dead letters now"
             );
         }
-        Ok(count(given_up.iter().filter(|is_own| !**is_own).count()))
+        Ok(given_up)
     }
 
     /// Makes due at once what waits for `destination` because it has failed there; not what may be there already, which is
@@ -233,57 +142,21 @@ impl Outbox {
     }
 }
 
+/// The message that is to tell of it is not under way.
+pub(super) const NOT_BEING_TOLD: &str = "(folded_into IS NULL
+    OR folded_into NOT IN (SELECT delivery FROM attempts WHERE ended_at IS NULL))";
+
 /// What is under way is taken by nobody else, should there ever be two couriers at one destination. Of attempts without
 /// an end there are as many as couriers, and the index over them holds no others.
 pub(super) const NOT_UNDER_WAY: &str = "id NOT IN (SELECT delivery FROM attempts WHERE ended_at IS NULL)";
 
-fn decided(connection: &Connection, destination: &DestinationName) -> rusqlite::Result<Look> {
-    let decided = connection
-        .prepare_cached("SELECT suspended_since, resumed_at FROM destinations WHERE name = ?1")?
-        .query_row([destination.as_str()], |row| {
-            let moment = |place| row.get::<_, Option<i64>>(place).map(|at| at.map(Moment));
-            Ok(Look { suspended_since: moment(0)?, resumed_at: moment(1)?, next: None })
-        })
-        .optional()?;
-    Ok(decided.unwrap_or(Look { suspended_since: None, resumed_at: None, next: None }))
-}
-
-fn next(connection: &Connection, destination: &DestinationName, now: Moment) -> rusqlite::Result<Next> {
-    let due = connection
-        .prepare_cached(&format!(
-            "SELECT urgent FROM deliveries WHERE destination = ?1 AND state = 'waiting'
-             AND (due_at <= ?2 OR due_at > ?3) AND {NOT_UNDER_WAY} ORDER BY urgent DESC, id LIMIT 1"
-        ))?
-        .query_row(params![destination.as_str(), now.0, now.plus(FARTHEST).0], |row| row.get(0))
-        .optional()?;
-    if let Some(urgent) = due {
-        return Ok(Next::Due { urgent });
-    }
-    let at: Option<i64> = connection
-        .prepare_cached(&format!(
-            "SELECT min(due_at) FROM deliveries WHERE destination = ?1 AND state = 'waiting' AND {NOT_UNDER_WAY}"
-        ))?
-        .query_row([destination.as_str()], |row| row.get(0))?;
-    Ok(at.map_or(Next::Nothing, |at| Next::At(Moment(at))))
-}
-
-/// Which of what is due is taken.
-#[derive(Debug, Clone, Copy)]
-enum Pick {
-    /// The first in the order of the queue.
-    First,
-    /// Of the first thousand the one that has been tried least.
-    LeastTried,
-}
-
 impl Pick {
     fn sql(self) -> String {
-        let due = format!(
-            "FROM deliveries WHERE destination = ?1 AND state = 'waiting' AND (due_at <= ?2 OR due_at > ?3)
-             AND {NOT_UNDER_WAY} ORDER BY urgent DESC, id"
-        );
+        let due = format!("FROM deliveries WHERE {DUE} AND {NOT_UNDER_WAY} ORDER BY urgent DESC, id");
         match self {
-            Self::First => format!("SELECT id {due} LIMIT 1"),
+            Self::This(id) => {
+                format!("SELECT id FROM deliveries WHERE id = {} AND {DUE} AND {NOT_UNDER_WAY}", id.0)
+            }
             Self::LeastTried => format!(
                 "SELECT id FROM (SELECT id, urgent, failures + unclear AS tries {due} LIMIT 1000)
                  ORDER BY tries, urgent DESC, id LIMIT 1"
@@ -294,35 +167,39 @@ impl Pick {
 
 fn claim(
     transaction: &Transaction<'_>,
-    destination: &DestinationName,
-    pace_group: &str,
+    room: &Room,
     now: Moment,
     pick: Pick,
 ) -> rusqlite::Result<Option<Claim>> {
-    if standing::is_suspended(transaction, destination)? {
+    if standing::is_suspended(transaction, &room.name)? {
         return Ok(None);
     }
     let found = transaction
         .prepare_cached(&format!(
-            "SELECT d.id, d.event, d.urgent, d.mentions, d.accepted_at, d.failures, d.unclear, d.simplest,
-                    d.template, d.instead_of, e.source, e.product, e.trigger, e.severity, e.raw
+            "SELECT d.id, d.event, d.urgent, d.mentions, d.accepted_at, d.failures, d.unclear, d.simplest, d.template,
+                    d.instead_of, d.told_as, d.error_key, e.source, e.product, e.trigger, e.severity, e.raw
              FROM deliveries d JOIN events e ON e.id = d.event WHERE d.id = ({})",
             pick.sql()
         ))?
-        .query_row(params![destination.as_str(), now.0, now.plus(FARTHEST).0], |row| {
-            Ok((read_delivery(row, destination)?, read_event(row)?))
+        .query_row(params![room.name.as_str(), now.0, now.plus(FARTHEST).0], |row| {
+            Ok((read_delivery(row, &room.name)?, StoredEvent::of(row, 12)?))
         })
         .optional()?;
-    let Some((delivery, stored)) = found else { return Ok(None) };
+    let Some((mut delivery, stored)) = found else { return Ok(None) };
+    if let Some(told) = delivery.told {
+        delivery.mentions = leader::mentioned(transaction, room, delivery.id.0, told, now)?;
+        delivery.tells_again = leader::tells_again(transaction, delivery.id.0)?;
+        delivery.instead_of = leader::instead_of(transaction, delivery.id.0)?;
+    }
     let attempt = transaction
         .prepare_cached("INSERT INTO attempts (delivery, pace_group, started_at) VALUES (?1, ?2, ?3)")?
-        .insert(params![delivery.id.0, pace_group, now.0])?;
+        .insert(params![delivery.id.0, room.pace_group, now.0])?;
     Ok(Some(Claim { delivery, stored, attempt }))
 }
 
 fn read_delivery(row: &Row<'_>, destination: &DestinationName) -> rusqlite::Result<Delivery> {
     let mentions: String = row.get(3)?;
-    let instead_of: Option<String> = row.get(9)?;
+    let told: Option<String> = row.get(10)?;
     Ok(Delivery {
         id: DeliveryId(row.get(0)?),
         event_id: EventId(row.get(1)?),
@@ -335,21 +212,14 @@ fn read_delivery(row: &Row<'_>, destination: &DestinationName) -> rusqlite::Resu
         unclear: row.get(6)?,
         simplest: row.get(7)?,
         template: row.get(8)?,
-        instead_of: instead_of.and_then(|name| DestinationName::new(&name).ok()),
+        instead_of: row.get(9)?,
+        told: told.as_deref().and_then(Told::read),
+        error: row.get::<_, Option<[u8; 16]>>(11)?.map(ErrorKey),
+        tells_again: false,
     })
 }
 
-fn read_event(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
-    Ok(StoredEvent {
-        source: row.get(10)?,
-        product: row.get(11)?,
-        trigger: row.get(12)?,
-        severity: row.get(13)?,
-        raw: row.get(14)?,
-    })
-}
-
-fn end_attempt(
+pub(super) fn end_attempt(
     transaction: &Transaction<'_>,
     attempt: i64,
     verdict: &Verdict,
@@ -370,7 +240,7 @@ fn end_attempt(
     Ok(())
 }
 
-fn write_settlement(
+pub(super) fn write_settlement(
     transaction: &Transaction<'_>,
     delivery: DeliveryId,
     verdict: &Verdict,
@@ -413,19 +283,14 @@ fn give_up(
     before: Moment,
     verdict: &Verdict,
     now: Moment,
-) -> rusqlite::Result<Vec<bool>> {
+) -> rusqlite::Result<GivenUp> {
+    let mut given_up = GivenUp::default();
     transaction
         .prepare_cached(&format!(
-            "UPDATE deliveries SET state = 'dead', settled_at = ?1, reason = ?2, words = ?3 WHERE id IN (
-                 SELECT id FROM (
-                     SELECT * FROM (SELECT id, accepted_at FROM deliveries WHERE destination = ?4 AND state = 'waiting'
-                                    AND urgent = 1 ORDER BY id LIMIT 500)
-                     UNION ALL
-                     SELECT * FROM (SELECT id, accepted_at FROM deliveries WHERE destination = ?4 AND state = 'waiting'
-                                    AND urgent = 0 ORDER BY id LIMIT 500))
-                 WHERE accepted_at <= ?5)
-             AND {NOT_UNDER_WAY}
-             RETURNING (SELECT product = ?6 FROM events WHERE id = deliveries.event)"
+            "UPDATE deliveries SET state = 'dead', settled_at = ?1, reason = ?2, words = ?3
+             WHERE id IN ({}) AND {NOT_UNDER_WAY} AND {NOT_BEING_TOLD}
+             RETURNING id, told_as IS NOT NULL, (SELECT product = ?6 FROM events WHERE id = deliveries.event)",
+            fronts("?4", "?5", 900)
         ))?
         .query_map(
             params![
@@ -436,39 +301,28 @@ fn give_up(
                 before.0,
                 source::OWN
             ],
-            |row| row.get(0),
+            |row| Ok((DeliveryId(row.get(0)?), row.get(1)?, row.get(2)?)),
         )?
-        .collect()
+        .try_for_each(|row: rusqlite::Result<(DeliveryId, bool, bool)>| {
+            let (id, leads, is_own) = row?;
+            given_up.count += 1;
+            given_up.of_others += u64::from(!is_own);
+            given_up.leaders.extend(leads.then_some(id));
+            Ok::<_, rusqlite::Error>(())
+        })?;
+    Ok(given_up)
 }
 
-fn close_interrupted(
-    transaction: &Transaction<'_>,
-    now: Moment,
-    again_at: &impl Fn(&str, u32) -> Option<Moment>,
-) -> rusqlite::Result<Vec<(DestinationName, Settlement)>> {
-    let open: Vec<(i64, DeliveryId, u32, u32, String)> = transaction
-        .prepare(
-            "SELECT a.id, d.id, d.failures, d.unclear, d.destination
-             FROM attempts a INDEXED BY attempts_open CROSS JOIN deliveries d ON d.id = a.delivery
-             WHERE a.ended_at IS NULL AND d.state = 'waiting'",
-        )?
-        .query_map([], |row| {
-            Ok((row.get(0)?, DeliveryId(row.get(1)?), row.get(2)?, row.get(3)?, row.get(4)?))
-        })?
-        .collect::<Result<_, _>>()?;
-    let words = "bugle was stopped while this was being sent";
-    let verdict = Verdict::new(Outcome::Unclear, Reason::Interrupted, words);
-    let mut ends = Vec::new();
-    for (attempt, delivery, failures, unclear, destination) in &open {
-        let (failures, unclear) = (*failures, unclear + 1);
-        let settlement = match again_at(destination, unclear) {
-            Some(at) => Settlement::Again { at, failures, unclear },
-            None => Settlement::Dead(Reason::UnclearTooOften),
-        };
-        end_attempt(transaction, *attempt, &verdict, now)?;
-        write_settlement(transaction, *delivery, &verdict, settlement, now)?;
-        // We wrote the name ourselves; one that somebody edited by hand is counted nowhere.
-        ends.extend(DestinationName::new(destination).ok().map(|destination| (destination, settlement)));
-    }
-    Ok(ends)
+/// What waits for a destination and was accepted by a moment: of the first in the queue, urgent or not, of what windows hold,
+/// and of what other messages are to tell of, `rows` in all.
+pub(super) fn fronts(destination: &str, accepted_by: &str, rows: u32) -> String {
+    let rows = rows / 6;
+    let fronts = [0, 1, 2].into_iter().flat_map(|held| [0, 1].map(|urgent| (held, urgent))).map(|(held, urgent)| {
+        format!(
+            "SELECT * FROM (SELECT id, accepted_at FROM deliveries WHERE destination = {destination}
+                            AND state = 'waiting' AND held = {held} AND urgent = {urgent} ORDER BY id LIMIT {rows})"
+        )
+    });
+    let fronts: Vec<String> = fronts.collect();
+    format!("SELECT id FROM ({}) WHERE accepted_at <= {accepted_by}", fronts.join(" UNION ALL "))
 }

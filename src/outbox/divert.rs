@@ -82,9 +82,11 @@ struct Parcel {
     state: String,
     moved_to: Option<i64>,
     instead_of: Option<String>,
+    /// Whether its message tells of others, too.
+    leads: bool,
 }
 
-const PARCEL: &str = "id, event, urgent, mentions, state, moved_to, instead_of";
+const PARCEL: &str = "id, event, urgent, mentions, state, moved_to, instead_of, told_as IS NOT NULL";
 
 fn parcel(row: &Row<'_>) -> rusqlite::Result<Parcel> {
     Ok(Parcel {
@@ -95,18 +97,26 @@ fn parcel(row: &Row<'_>) -> rusqlite::Result<Parcel> {
         state: row.get(4)?,
         moved_to: row.get(5)?,
         instead_of: row.get(6)?,
+        leads: row.get(7)?,
     })
 }
 
-/// Moves the next few.
+/// Moves the next few: what is in the queue, in its order, then what windows hold. Where a message was to tell of several, those go
+/// first, each by itself; so it is never left to tell of what is no more its own.
 pub(super) fn divert(transaction: &Transaction<'_>, way: &Way) -> rusqlite::Result<Diverted> {
-    let parcels = transaction
-        .prepare_cached(&format!(
-            "SELECT {PARCEL} FROM deliveries WHERE destination = ?1 AND state = 'waiting' AND +id <= ?3
-             AND {NOT_UNDER_WAY} ORDER BY urgent DESC, id LIMIT ?2"
-        ))?
-        .query_map(params![way.from.as_str(), CHUNK, way.up_to], parcel)?
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut parcels = Vec::new();
+    for held in [0, 1] {
+        let some = waiting(transaction, way, held, left(&parcels))?;
+        for parcel in some {
+            if parcel.leads {
+                parcels.extend(members(transaction, &parcel, left(&parcels))?);
+            }
+            if left(&parcels) == 0 {
+                break;
+            }
+            parcels.push(parcel);
+        }
+    }
     // What a person moves, goes once; it says nothing of what comes after it.
     if !parcels.is_empty() && way.why != Reason::MovedByHand {
         standing::divert(transaction, &way.from, &way.to, way.now)?;
@@ -120,6 +130,37 @@ pub(super) fn divert(transaction: &Transaction<'_>, way: &Way) -> rusqlite::Resu
         }
     }
     Ok(diverted)
+}
+
+fn left(parcels: &[Parcel]) -> u32 {
+    CHUNK.saturating_sub(u32::try_from(parcels.len()).unwrap_or(CHUNK))
+}
+
+/// What waits and is not under way, of what is `held` so.
+fn waiting(transaction: &Transaction<'_>, way: &Way, held: u8, most: u32) -> rusqlite::Result<Vec<Parcel>> {
+    transaction
+        .prepare_cached(&format!(
+            "SELECT {PARCEL} FROM deliveries WHERE destination = ?1 AND state = 'waiting' AND held = ?4 AND +id <= ?3
+             AND {NOT_UNDER_WAY} ORDER BY urgent DESC, id LIMIT ?2"
+        ))?
+        .query_map(params![way.from.as_str(), most, way.up_to, held], parcel)?
+        .collect()
+}
+
+/// What the message of `leader` was to tell of. If that may have been posted, so may they.
+fn members(transaction: &Transaction<'_>, leader: &Parcel, most: u32) -> rusqlite::Result<Vec<Parcel>> {
+    transaction
+        .prepare_cached(
+            "UPDATE deliveries SET unclear = max(unclear, (SELECT unclear FROM deliveries WHERE id = ?1))
+             WHERE id IN (SELECT id FROM deliveries WHERE folded_into = ?1 AND state = 'waiting' ORDER BY id LIMIT ?2)",
+        )?
+        .execute(params![leader.id, most])?;
+    transaction
+        .prepare_cached(&format!(
+            "SELECT {PARCEL} FROM deliveries WHERE folded_into = ?1 AND state = 'waiting' ORDER BY id LIMIT ?2"
+        ))?
+        .query_map(params![leader.id, most], parcel)?
+        .collect()
 }
 
 /// Sends one on its way; whether it goes itself, not covered by another.
@@ -145,7 +186,7 @@ pub(super) fn redrive(
         .prepare_cached(&format!(
             "SELECT {PARCEL}, destination FROM deliveries WHERE id = ?1 AND state = 'dead'"
         ))?
-        .query_row([id], |row| Ok((parcel(row)?, row.get::<_, String>(7)?)))
+        .query_row([id], |row| Ok((parcel(row)?, row.get::<_, String>(8)?)))
         .optional()?;
     // We wrote the name ourselves; what somebody has renamed by hand stays where it is.
     let Some((parcel, from)) =
@@ -208,11 +249,27 @@ fn take_over(transaction: &Transaction<'_>, end: &Parcel, parcel: &Parcel) -> ru
             mentions.push(name);
         }
     }
+    let gains = parcel.urgent && !end.urgent || mentions.len() > read(&end.mentions).len();
     transaction
-        .prepare_cached("UPDATE deliveries SET urgent = ?2, mentions = ?3 WHERE id = ?1")?
-        .execute(params![end.id, end.urgent || parcel.urgent, serde_json::json!(mentions).to_string()])?;
+        .prepare_cached(&format!(
+            "UPDATE deliveries SET urgent = ?2, mentions = ?3, mentioned = iif(?4, NULL, mentioned),
+                                   held = iif(held = 1 AND ?2 > urgent OR {TOLD_WITH_LESS}, 0, held),
+                                   folded_into = iif({TOLD_WITH_LESS}, NULL, folded_into)
+             WHERE id = ?1"
+        ))?
+        .execute(params![
+            end.id,
+            end.urgent || parcel.urgent,
+            serde_json::json!(mentions).to_string(),
+            gains
+        ])?;
     Ok(())
 }
+
+/// No window holds what is urgent from now on, and no message tells of it that does not mention whom it has to; unless that
+/// message is under way.
+const TOLD_WITH_LESS: &str =
+    "(held = 2 AND ?4 AND folded_into NOT IN (SELECT delivery FROM attempts WHERE ended_at IS NULL))";
 
 /// A delivery to `to` that owes what `parcel` did. What may have been posted already still says so.
 fn forward(transaction: &Transaction<'_>, way: &Way, parcel: &Parcel) -> rusqlite::Result<i64> {
@@ -224,9 +281,9 @@ fn forward(transaction: &Transaction<'_>, way: &Way, parcel: &Parcel) -> rusqlit
     transaction
         .prepare_cached(
             "INSERT INTO deliveries (event, destination, rule, template, urgent, mentions, accepted_at, due_at,
-                                     unclear, instead_of)
+                                     unclear, instead_of, error_key, collapsible, alone)
              SELECT event, ?2, rule, template, urgent, mentions, coalesce(?4, accepted_at), 0,
-                    iif(?4 IS NULL, unclear, min(unclear, 1)), ?3
+                    iif(?4 IS NULL, unclear, min(unclear, 1)), ?3, error_key, collapsible, alone
              FROM deliveries WHERE id = ?1",
         )?
         .insert(params![parcel.id, way.to.as_str(), instead_of, begins_at])

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::clock::Moment;
-use crate::delivery::Reason;
+use crate::delivery::{DeliveryId, Reason};
 use crate::name::DestinationName;
-use crate::outbox::attempt::NOT_UNDER_WAY;
+use crate::outbox::attempt::{NOT_BEING_TOLD, NOT_UNDER_WAY, fronts};
 use crate::outbox::{Durability, Outbox, StoreError, history};
 use crate::source::OWN;
 
@@ -59,6 +59,9 @@ const STEP: Duration = Duration::from_millis(4);
 /// Rows without an event that go in one step, at most.
 const ROWS: u32 = 200;
 
+/// Deliveries that are given up in one step, at most.
+const MOST_STRANDED: usize = 500;
+
 /// Pages given back to the file system between two looks at the time.
 const PAGES: u32 = 32;
 
@@ -67,6 +70,9 @@ const SPARE_PAGES: i64 = 256;
 
 /// Identities are remembered at least this long, however short history is kept.
 const IDENTITIES_AT_LEAST: Duration = Duration::from_hours(7 * 24);
+
+/// Spikes are remembered this long, far longer than they count for anything.
+const SPIKES_FOR: Duration = Duration::from_hours(24);
 
 impl Outbox {
     /// Takes one step of forgetting.
@@ -80,13 +86,17 @@ impl Outbox {
             found.stranded.clear();
             let identities =
                 forget_identities(transaction, now.minus(keep.history.max(IDENTITIES_AT_LEAST)))?;
-            Ok((gone > 0 || identities > 0, used(transaction)?, stranded))
+            let ended = forget_floods(transaction, now)?;
+            Ok((gone > 0 || identities > 0 || ended > 0, used(transaction)?, stranded))
         };
         let (went, used, stranded) = self.writer.write(Durability::Handed, forget).await?;
         self.log_stranded(&stranded);
+        for leader in stranded.iter().filter_map(|stranded| stranded.leader) {
+            self.fold(leader).await?;
+        }
         let shrank = self.writer.write(Durability::Handed, shrink).await?;
         let more = went || shrank || !stranded.is_empty();
-        let stranded = stranded.iter().filter(|(_, is_own)| !is_own).count();
+        let stranded = stranded.iter().filter(|stranded| !stranded.is_own).count();
         Ok(Pruned { more, used, stranded: u64::try_from(stranded).unwrap_or(u64::MAX) })
     }
 
@@ -107,7 +117,7 @@ impl Outbox {
         Ok(found)
     }
 
-    fn log_stranded(&self, all: &[(String, bool)]) {
+    fn log_stranded(&self, all: &[Stranded]) {
         let stranded = all.len();
         if stranded > 0 {
             tracing::error!(
@@ -115,7 +125,7 @@ impl Outbox {
                 "given up: nobody has mended or resumed their destination for as long as history is kept"
             );
         }
-        for destination in all.iter().filter_map(|(name, _)| DestinationName::new(name).ok()) {
+        for destination in all.iter().filter_map(|one| DestinationName::new(&one.destination).ok()) {
             self.metrics.buried(&destination, Reason::Stranded, 1);
         }
     }
@@ -169,38 +179,45 @@ fn find_stranded(
         "SELECT 1 FROM destinations
          WHERE name = ?1 AND (gone_since IS NOT NULL OR suspended_since IS NOT NULL)",
     )?;
-    let mut front = connection.prepare(
-        "SELECT id FROM (SELECT id, accepted_at FROM deliveries
-                         WHERE destination = ?1 AND state = 'waiting' AND urgent = ?2 ORDER BY id LIMIT ?3)
-         WHERE accepted_at < ?4",
-    )?;
+    let mut front = connection.prepare(&fronts("?1", "?2", 600))?;
     let mut stranded = Vec::new();
     for destination in history::waited_for(connection)? {
         if is_known(&destination) && !is_shut.exists([&destination])? {
             continue;
         }
-        for urgent in [true, false] {
-            let ids = front.query_map(params![destination, urgent, ROWS, before.0], |row| row.get(0))?;
-            stranded.extend(ids.collect::<Result<Vec<i64>, _>>()?);
+        let ids = front.query_map(params![destination, before.0 - 1], |row| row.get(0))?;
+        stranded.extend(ids.collect::<Result<Vec<i64>, _>>()?);
+        if stranded.len() >= MOST_STRANDED {
+            break;
         }
     }
+    stranded.truncate(MOST_STRANDED);
     Ok(stranded)
 }
 
-/// Gives up those of `found` that still wait. Whose they were, and whether they were of bugle's own events.
-fn strand(
-    transaction: &Transaction<'_>,
-    found: &[i64],
-    now: Moment,
-) -> rusqlite::Result<Vec<(String, bool)>> {
+/// A delivery that was given up since nobody has mended its destination.
+struct Stranded {
+    destination: String,
+    /// Whether it is of one of bugle's own events.
+    is_own: bool,
+    /// Its number, if its message was to tell of others, too.
+    leader: Option<DeliveryId>,
+}
+
+/// Gives up those of `found` that still wait.
+fn strand(transaction: &Transaction<'_>, found: &[i64], now: Moment) -> rusqlite::Result<Vec<Stranded>> {
     let ids = serde_json::json!(found).to_string();
     transaction
         .prepare_cached(&format!(
             "UPDATE deliveries SET state = 'dead', settled_at = ?1, reason = ?2
-             WHERE id IN (SELECT value FROM json_each(?3)) AND state = 'waiting' AND {NOT_UNDER_WAY}
-             RETURNING destination, (SELECT product = ?4 FROM events WHERE id = deliveries.event)"
+             WHERE id IN (SELECT value FROM json_each(?3)) AND state = 'waiting' AND {NOT_UNDER_WAY} AND {NOT_BEING_TOLD}
+             RETURNING destination, (SELECT product = ?4 FROM events WHERE id = deliveries.event),
+                       iif(told_as IS NULL, NULL, id)"
         ))?
-        .query_map(params![now.0, Reason::Stranded.as_str(), ids, OWN], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![now.0, Reason::Stranded.as_str(), ids, OWN], |row| {
+            let leader: Option<i64> = row.get(2)?;
+            Ok(Stranded { destination: row.get(0)?, is_own: row.get(1)?, leader: leader.map(DeliveryId) })
+        })?
         .collect()
 }
 
@@ -255,6 +272,19 @@ fn forget_identities(transaction: &Transaction<'_>, before: Moment) -> rusqlite:
                  SELECT digest FROM identities WHERE seen_at < ?1 ORDER BY seen_at LIMIT ?2)",
         )?
         .execute(params![before.0, ROWS])
+}
+
+/// Forgets windows that are over and hold nothing, a bounded number at a time, and spikes that are long over; how many
+/// windows went.
+fn forget_floods(transaction: &Transaction<'_>, now: Moment) -> rusqlite::Result<usize> {
+    transaction.prepare_cached("DELETE FROM spikes WHERE at < ?1")?.execute([now.minus(SPIKES_FOR).0])?;
+    transaction
+        .prepare_cached(
+            "DELETE FROM windows WHERE (destination, error_key) IN (
+                 SELECT destination, error_key FROM windows WHERE held = 0 AND ends_at <= ?1
+                 ORDER BY ends_at LIMIT ?2)",
+        )?
+        .execute(params![now.0, ROWS])
 }
 
 /// Gives free pages back to the file system, for as long as a step may take; whether any went.

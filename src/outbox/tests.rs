@@ -1,16 +1,18 @@
 //! The outbox, told as stories: what was accepted is owed, once, whatever happens in between.
 
 mod divert;
+mod file;
+mod floods;
+mod leaders;
 mod orders;
 mod upkeep;
 mod versions;
-
-use std::os::unix::fs::symlink;
 
 use super::*;
 use crate::clock::Moment;
 use crate::delivery::{Outcome, Reason, Settlement, Verdict, Wait};
 use crate::event::{Event, Identity};
+use crate::flood::FloodControl;
 use crate::name::{RuleName, SourceName};
 use crate::rule::{Route, Routing, RuleSet};
 
@@ -24,6 +26,23 @@ struct Story {
 
 fn open(path: &Path) -> Result<(Outbox, Closing), OpenError> {
     Outbox::open(path, Clock::system(), Metrics::new(Clock::system()))
+}
+
+/// A destination whose messages are never gathered.
+fn room(name: DestinationName) -> Room {
+    Room { name, pace_group: "pace".into(), flood: FloodControl::OFF }
+}
+
+impl Outbox {
+    /// Takes what is due first, for one attempt.
+    pub(crate) async fn first(&self, room: &Room) -> Option<Claim> {
+        match self.look(room, false).await.unwrap().next {
+            Some(Next::Due(Turn { what: What::One(delivery), .. })) => {
+                self.claim(room, Pick::This(delivery)).await.unwrap()
+            }
+            _ => None,
+        }
+    }
 }
 
 fn team() -> DestinationName {
@@ -60,12 +79,26 @@ impl Story {
     }
 
     async fn claim(&self) -> Option<Claim> {
-        self.outbox.claim(&team(), "pace").await.unwrap()
+        self.outbox.first(&room(team())).await
+    }
+
+    /// Whether something can be sent now, and if so, whether it is urgent.
+    async fn due(&self) -> Option<bool> {
+        match self.next().await {
+            Next::Due(turn) => Some(turn.urgent),
+            _ => None,
+        }
+    }
+
+    /// What there is to do at once.
+    async fn next(&self) -> Next {
+        self.outbox.look(&room(team()), false).await.unwrap().next.unwrap()
     }
 
     async fn settle(&self, claim: &Claim, outcome: Outcome, settlement: Settlement) {
         let verdict = Verdict::new(outcome, Reason::ServerError, "words");
-        self.outbox.settle(claim, verdict, settlement, Vec::new(), None, None).await.unwrap();
+        let room = room(claim.delivery.destination.clone());
+        self.outbox.settle(&room, claim, Ending::new(verdict, settlement)).await.unwrap();
     }
 
     fn query<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {
@@ -136,14 +169,14 @@ async fn urgent_goes_first_and_order_is_kept() {
     for (id, urgent) in [("a", false), ("b", false), ("c", true)] {
         story.accept(event(id), urgent).await;
     }
-    assert_eq!(story.outbox.next(&team()).await.unwrap(), Next::Due { urgent: true });
+    assert_eq!(story.due().await, Some(true));
     let mut order = Vec::new();
     while let Some(claim) = story.claim().await {
         order.push(claim.stored.read().id);
         story.settle(&claim, Outcome::Delivered, Settlement::Delivered).await;
     }
     assert_eq!(order, ["c", "a", "b"]);
-    assert_eq!(story.outbox.next(&team()).await.unwrap(), Next::Nothing);
+    assert_eq!(story.next().await, Next::Nothing);
 }
 
 #[tokio::test]
@@ -153,7 +186,7 @@ async fn a_failure_waits_for_its_moment_and_a_refusal_is_a_dead_letter() {
     let claim = story.claim().await.unwrap();
     let at = story.clock.now().plus(Duration::from_secs(5));
     story.settle(&claim, Outcome::Passing, Settlement::Again { at, failures: 1, unclear: 0 }).await;
-    assert_eq!(story.outbox.next(&team()).await.unwrap(), Next::At(at));
+    assert_eq!(story.next().await, Next::At(at));
     assert!(story.claim().await.is_none());
     story.clock.advance(Duration::from_secs(5));
     let claim = story.claim().await.unwrap();
@@ -175,7 +208,7 @@ async fn a_message_refused_in_full_is_due_at_once_in_its_simplest_form_and_stays
     let claim = story.claim().await.unwrap();
     story.settle(&claim, Outcome::Refused, Settlement::Simpler).await;
     let story = story.restart().await;
-    assert_eq!(story.outbox.next(&team()).await.unwrap(), Next::Due { urgent: false });
+    assert_eq!(story.due().await, Some(false));
     let second = story.claim().await.unwrap().delivery;
     assert_eq!((second.id, second.simplest), (claim.delivery.id, true));
     assert_eq!((second.failures, second.unclear), (2, 1), "nothing was counted");
@@ -222,7 +255,7 @@ async fn what_is_under_way_is_taken_by_nobody_else() {
     story.accept(event("a"), false).await;
     let first = story.claim().await.unwrap();
     assert!(story.claim().await.is_none());
-    assert_eq!(story.outbox.next(&team()).await.unwrap(), Next::Nothing, "nor does anybody wake up for it");
+    assert_eq!(story.next().await, Next::Nothing, "nor does anybody wake up for it");
     story.accept(event("b"), false).await;
     let second = story.claim().await.expect("the next one is free");
     assert_ne!(first.delivery.id, second.delivery.id);
@@ -241,7 +274,11 @@ async fn a_hold_survives_a_restart_but_not_a_new_address() {
     let until = Moment(2_000_000);
     let verdict = Verdict::new(Outcome::Gone, Reason::WebhookGone, "no_service");
     let again = Settlement::Again { at: story.clock.now(), failures: 0, unclear: 0 };
-    story.outbox.settle(&claim, verdict, again, vec![(team(), until)], None, None).await.unwrap();
+    story
+        .outbox
+        .settle(&room(team()), &claim, Ending { holds: vec![(team(), until)], ..Ending::new(verdict, again) })
+        .await
+        .unwrap();
     let story = story.restart().await;
     let standing = story.outbox.standing(&team(), [1; 32]).await.unwrap();
     assert_eq!(
@@ -262,7 +299,15 @@ async fn a_platform_that_has_shut_us_out_has_done_so_at_a_new_address_too() {
     let settle = async |reason, until| {
         let claim = story.claim().await.unwrap();
         let verdict = Verdict::new(Outcome::WaitEverywhere(Wait::Told(Duration::ZERO)), reason, "");
-        story.outbox.settle(&claim, verdict, again, vec![(team(), until)], None, None).await.unwrap();
+        story
+            .outbox
+            .settle(
+                &room(team()),
+                &claim,
+                Ending { holds: vec![(team(), until)], ..Ending::new(verdict, again) },
+            )
+            .await
+            .unwrap();
     };
     settle(Reason::RateLimited, Moment(2_000_000)).await;
     assert_eq!(story.outbox.shut_out().await.unwrap(), []);
@@ -287,7 +332,7 @@ async fn a_clock_that_was_ahead_holds_nothing_up() {
     drop(outbox);
     tokio::task::spawn_blocking(move || closing.wait()).await.unwrap();
     let story = Story::begin_in(folder, Clock::by_hand(Moment(1_000_000))).await;
-    assert_eq!(story.outbox.next(&team()).await.unwrap(), Next::Due { urgent: false });
+    assert_eq!(story.due().await, Some(false));
     assert_eq!(story.claim().await.unwrap().stored.read().id, "a");
 }
 
@@ -303,7 +348,11 @@ async fn what_has_waited_too_long_for_a_destination_that_is_down_is_given_up_wit
     let verdict = Verdict::new(Outcome::Passing, Reason::Connect, "no route");
     let again = Settlement::Again { at: story.clock.now(), failures: 1, unclear: 0 };
     let before = story.clock.now().minus(Duration::from_secs(50));
-    story.outbox.settle(&claim, verdict, again, Vec::new(), None, Some(before)).await.unwrap();
+    story
+        .outbox
+        .settle(&room(team()), &claim, Ending { overdue: Some(before), ..Ending::new(verdict, again) })
+        .await
+        .unwrap();
     let states = "SELECT group_concat(state || coalesce(reason, '') ORDER BY id) FROM deliveries";
     assert_eq!(story.query::<String>(states), "deadgave_up,deadgave_up,waiting");
 }
@@ -317,7 +366,11 @@ async fn a_hold_from_a_clock_that_was_ahead_is_none() {
     let verdict = Verdict::new(Outcome::Wait(Wait::Told(Duration::from_secs(9))), Reason::RateLimited, "");
     let again = Settlement::Again { at: story.clock.now(), failures: 0, unclear: 0 };
     let year = story.clock.now().plus(Duration::from_hours(24 * 365));
-    story.outbox.settle(&claim, verdict, again, vec![(team(), year)], None, None).await.unwrap();
+    story
+        .outbox
+        .settle(&room(team()), &claim, Ending { holds: vec![(team(), year)], ..Ending::new(verdict, again) })
+        .await
+        .unwrap();
     assert_eq!(story.outbox.standing(&team(), [1; 32]).await.unwrap().hold_until, None);
 }
 
@@ -329,7 +382,7 @@ async fn what_nobody_mends_is_a_dead_letter_in_the_end() {
     let claim = story.claim().await.unwrap();
     let gone = Verdict::new(Outcome::Gone, Reason::WebhookGone, "no_service");
     let again = Settlement::Again { at: story.clock.now(), failures: 0, unclear: 0 };
-    story.outbox.settle(&claim, gone, again, Vec::new(), None, None).await.unwrap();
+    story.outbox.settle(&room(team()), &claim, Ending::new(gone, again)).await.unwrap();
     let day = Duration::from_hours(24);
     let keep = Keep { history: day * 30, dead_letters: day * 90, max_size: u64::MAX };
     let state = || story.query::<String>("SELECT state || coalesce(reason, '') FROM deliveries");
@@ -359,62 +412,6 @@ async fn recent_attempts_are_remembered_for_the_pace() {
     let recent = |since| story.outbox.recent_attempts("pace", since);
     assert_eq!(recent(Moment(0)).await.unwrap(), [story.clock.now()]);
     assert!(recent(story.clock.now()).await.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn only_one_process_serves_from_a_store() {
-    let story = Story::begin().await;
-    let path = story.folder.path().join("bugle.db");
-    let second = open(&path).unwrap_err();
-    assert!(matches!(second, OpenError::InUse(_)), "{second}");
-    drop(story.restart().await);
-}
-
-#[tokio::test]
-async fn another_name_for_the_same_store_is_the_same_store() {
-    let story = Story::begin().await;
-    let alias = story.folder.path().join("alias.db");
-    symlink(story.folder.path().join("bugle.db"), &alias).unwrap();
-    assert!(matches!(open(&alias).unwrap_err(), OpenError::InUse(_)));
-}
-
-#[tokio::test]
-async fn another_programs_database_is_left_as_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("bugle.db");
-    Connection::open(&path).unwrap().execute_batch("CREATE TABLE events (id)").unwrap();
-    let before = std::fs::read(&path).unwrap();
-    let refused = open(&path).unwrap_err();
-    assert!(matches!(refused, OpenError::Foreign(_)), "{refused:?}");
-    assert_eq!(std::fs::read(&path).unwrap(), before);
-}
-
-#[tokio::test]
-async fn what_is_no_store_is_refused_in_words() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("bugle.db");
-    std::fs::write(&path, "this is a letter to grandmother, and no database at all".repeat(50)).unwrap();
-    let refused = open(&path).unwrap_err();
-    assert!(matches!(refused, OpenError::NoDatabase(_)), "{refused:?}");
-    let nowhere = open(&folder.path().join("no/such/folder/bugle.db")).unwrap_err();
-    assert!(matches!(nowhere, OpenError::Io { .. }), "{nowhere:?}");
-}
-
-#[tokio::test]
-async fn a_newer_store_is_refused() {
-    let story = Story::begin().await;
-    let path = story.folder.path().join("bugle.db");
-    let connection = Connection::open(&path).unwrap();
-    connection
-        .execute("INSERT INTO refinery_schema_history VALUES (99, 'future', '2030-01-01T00:00:00Z', '1')", [])
-        .unwrap();
-    drop(connection);
-    let Story { folder, outbox, closing, .. } = story;
-    drop(outbox);
-    tokio::task::spawn_blocking(move || closing.wait()).await.unwrap();
-    let refused = open(&path).unwrap_err();
-    assert!(matches!(refused, OpenError::Newer(_)), "{refused:?}");
-    drop(folder);
 }
 
 #[tokio::test]

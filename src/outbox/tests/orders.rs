@@ -52,7 +52,7 @@ impl Story {
     }
 
     async fn try_at(&self, name: &str, settlement: Settlement) -> Option<Claim> {
-        let claim = self.outbox.claim(&named(name), "pace").await.unwrap()?;
+        let claim = self.outbox.first(&room(named(name))).await?;
         self.settle(&claim, Outcome::Unclear, settlement).await;
         Some(claim)
     }
@@ -101,7 +101,7 @@ async fn what_its_destination_hears_of_anyway_is_not_sent_again() {
     let order = Order::Redrive { letters: of("other"), to: Some(named("third")) };
     assert_eq!(story.ordered(&order).await.unwrap().sent, 1);
     let claim = story.try_at("third", Settlement::Delivered).await.unwrap();
-    assert_eq!(claim.delivery.instead_of, Some(named("team")), "for whom it was first meant");
+    assert_eq!(claim.delivery.instead_of.as_deref(), Some("team"), "for whom it was first meant");
     // A letter of the same event, given up elsewhere, that goes where the event has been told.
     story.query::<Option<i64>>("SELECT max(id) FROM deliveries");
     let connection = Connection::open(story.folder.path().join("bugle.db")).unwrap();
@@ -120,7 +120,7 @@ async fn nothing_is_claimed_and_nothing_diverted_once_a_destination_is_suspended
     assert_eq!(story.ordered(&order).await.unwrap(), Done { waiting: 1, ..Done::default() });
     assert!(story.claim().await.is_none());
     assert!(story.outbox.divert(&named("team"), &named("other"), Reason::Gone).await.unwrap().is_nothing());
-    let look = story.outbox.look(&named("team"), false).await.unwrap();
+    let look = story.outbox.look(&room(named("team")), false).await.unwrap();
     assert_eq!((look.suspended_since, look.next), (Some(story.clock.now()), None));
     let story = story.restart().await;
     assert_eq!(
@@ -141,7 +141,8 @@ async fn resuming_ends_what_we_judged_ourselves_and_not_what_the_platform_asked_
     let (wait, rest) = (Moment(5_000_000), Some(Moment(4_600_000)));
     let verdict = Verdict::new(Outcome::WaitEverywhere(Wait::Told(Duration::ZERO)), Reason::RateLimited, "");
     let again = Settlement::Again { at: Moment(4_000_000), failures: 1, unclear: 0 };
-    story.outbox.settle(&claim, verdict, again, vec![(team(), wait)], rest, None).await.unwrap();
+    let ending = Ending { holds: vec![(team(), wait)], rests_until: rest, ..Ending::new(verdict, again) };
+    story.outbox.settle(&room(team()), &claim, ending).await.unwrap();
     let queue = story.records().queues(&["team".to_owned()]).unwrap().remove(0);
     assert_eq!((queue.standing.hold_until, queue.standing.rests_until), (Some(wait), rest));
     let done = story.ordered(&Order::Resume { destination: team() }).await.unwrap();
@@ -151,7 +152,7 @@ async fn resuming_ends_what_we_judged_ourselves_and_not_what_the_platform_asked_
         (queue.standing.hold_until, queue.standing.rests_until, queue.due_at),
         (Some(wait), None, Some(Moment(0)))
     );
-    assert_eq!(story.outbox.look(&team(), true).await.unwrap().resumed_at, Some(story.clock.now()));
+    assert_eq!(story.outbox.look(&room(team()), true).await.unwrap().resumed_at, Some(story.clock.now()));
 }
 
 #[tokio::test]
@@ -253,8 +254,13 @@ async fn tell(story: &Story, happenings: Vec<Happening>) {
             }
             Happening::Tried(place, dies) => {
                 let settlement = if dies { Settlement::Dead(Reason::GaveUp) } else { Settlement::Delivered };
-                let is_suspended =
-                    story.outbox.look(&named(NAMES[place]), true).await.unwrap().suspended_since.is_some();
+                let is_suspended = story
+                    .outbox
+                    .look(&room(named(NAMES[place])), true)
+                    .await
+                    .unwrap()
+                    .suspended_since
+                    .is_some();
                 let tried = story.try_at(NAMES[place], settlement).await;
                 assert!(!(is_suspended && tried.is_some()));
                 posted += i64::from(tried.is_some() && !dies);

@@ -142,13 +142,21 @@ async fn dead_letters_are_found_by_their_index() {
     };
     for (sql, index) in [
         ("SELECT destination, count(*) FROM deliveries WHERE state = 'dead' GROUP BY destination", "COVERING INDEX deliveries_dead"),
-        ("SELECT destination, count(*) FROM deliveries WHERE state = 'waiting' GROUP BY destination", "COVERING INDEX deliveries_"),
+        ("SELECT sum(count) FROM tallies WHERE destination = 'x' AND state = 'waiting'", "PRIMARY KEY (destination=? AND state=?)"),
+        ("SELECT count(*) FROM deliveries INDEXED BY deliveries_waiting WHERE destination = 'x' AND state = 'waiting'
+          AND held IN (0, 1, 2) AND urgent = 1", "COVERING INDEX deliveries_waiting (destination=? AND held=? AND urgent=?)"),
+        ("SELECT destination, sum(held) FROM windows WHERE held > 0 GROUP BY destination", "INDEX windows_holding"),
+        ("SELECT coalesce(sum(held), 0), min(ends_at) FROM windows INDEXED BY windows_holding WHERE destination = 'x' AND held > 0",
+         "INDEX windows_holding (destination=?)"),
+        ("DELETE FROM windows WHERE (destination, error_key) IN (
+          SELECT destination, error_key FROM windows WHERE held = 0 AND ends_at <= 5 ORDER BY ends_at LIMIT 5)",
+         "INDEX windows_over (ends_at<?)"),
         ("SELECT id FROM deliveries WHERE state = 'dead' AND destination = 'x' AND settled_at > 5", "INDEX deliveries_dead"),
         ("SELECT id FROM events e WHERE received_at < 5 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.id
           AND (d.state = 'waiting' OR (d.state = 'dead' AND d.settled_at >= 5))) ORDER BY received_at LIMIT 5",
          "INDEX events_by_time (received_at<?); CORRELATED SCALAR SUBQUERY 1; SEARCH d USING INDEX deliveries_by_event"),
-        ("SELECT id, accepted_at FROM deliveries WHERE destination = 'x' AND state = 'waiting' AND urgent = 1 ORDER BY id LIMIT 5",
-         "INDEX deliveries_waiting (destination=? AND urgent=?)"),
+        ("SELECT id, accepted_at FROM deliveries WHERE destination = 'x' AND state = 'waiting' AND held = 0 AND urgent = 1
+          ORDER BY id LIMIT 5", "INDEX deliveries_waiting (destination=? AND held=? AND urgent=?)"),
         ("DELETE FROM identities WHERE digest IN (SELECT digest FROM identities WHERE seen_at < 5 ORDER BY seen_at LIMIT 5)",
          "INDEX identities_by_time (seen_at<?)"),
     ] {
@@ -177,4 +185,96 @@ async fn a_copy_is_of_one_moment_whatever_is_committed_meanwhile() {
     let copy = Connection::open(story.folder.path().join("copy.db")).unwrap();
     let rows: i64 = copy.query_row("SELECT count(*) FROM pad", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 1, "nothing that came later is in it");
+}
+
+/// What is told of a store with a delivery that a window holds and another that one's message is to tell of, changed by `sql`.
+async fn told(sql: &str) -> Vec<String> {
+    let story = Story::begin().await;
+    for id in ["a", "b", "c"] {
+        story.accept(event(id), false).await;
+    }
+    let path = story.folder.path().join("bugle.db");
+    let file = Connection::open(&path).unwrap();
+    let window = "INSERT INTO windows (destination, error_key, urgent, opened_at, ends_at) VALUES ('team', x'01', 0, 1, 9);
+         UPDATE deliveries SET error_key = x'01', collapsible = 1, held = 1 WHERE id = 3;
+         UPDATE deliveries SET told_as = 'digest' WHERE id = 1;
+         UPDATE deliveries SET held = 2, folded_into = 1 WHERE id = 2;";
+    file.execute_batch(window).unwrap();
+    file.execute_batch(sql).unwrap();
+    let broken = examine(&path).unwrap().broken;
+    broken
+        .into_iter()
+        .map(|broken| format!("{} {} {}", broken.what, broken.count, broken.first))
+        .collect::<Vec<_>>()
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_what_floods_leave_is_found() {
+    let settle = "UPDATE deliveries SET settled_at = 9, reason = 'gone', state = ";
+    let not_there = "deliveries that wait for a message of several that is not there 1 2";
+    for (change, expected) in [
+        (String::new(), &[][..]),
+        (format!("{settle} 'delivered' WHERE id = 1; {settle} 'folded' WHERE id = 2"), &[]),
+        (
+            format!("{settle} 'dead' WHERE id = 1; {settle} 'folded' WHERE id = 2"),
+            &["deliveries told with a message that was not delivered 1 2"],
+        ),
+        (
+            format!("{settle} 'folded' WHERE id = 2"),
+            &["deliveries told with a message that was not delivered 1 2"],
+        ),
+        ("UPDATE deliveries SET folded_into = 99 WHERE id = 2".into(), &[not_there]),
+        ("UPDATE deliveries SET folded_into = NULL WHERE id = 2".into(), &[not_there]),
+        ("UPDATE deliveries SET told_as = NULL WHERE id = 1".into(), &[not_there]),
+        (
+            "DELETE FROM windows".into(),
+            &["deliveries that wait for the end of a window that is not there 1 3"],
+        ),
+        (
+            "UPDATE windows SET held = 2".into(),
+            &["windows that hold another number of deliveries than they count 1 0"],
+        ),
+        ("UPDATE tallies SET count = 2".into(), &["tallies of what waits that are not what waits 1 1"]),
+        ("UPDATE tallies SET count = 4".into(), &["tallies of what waits that are not what waits 1 1"]),
+        ("DELETE FROM tallies".into(), &["tallies of what waits that are not what waits 1 1"]),
+        (
+            "INSERT INTO tallies VALUES ('old', 'waiting', 1)".into(),
+            &["tallies of what waits that are not what waits 1 0"],
+        ),
+        ("INSERT INTO tallies VALUES ('old', 'dead', 5)".into(), &[]),
+        (
+            format!("{settle} 'dead' WHERE id = 1; UPDATE tallies SET count = 0 WHERE state = 'dead'"),
+            &["tallies of deliveries that are smaller than what is there 1 1"],
+        ),
+        ("UPDATE arrivals SET count = 4".into(), &[]),
+        (
+            "UPDATE arrivals SET count = 2".into(),
+            &["tallies of events that are smaller than what is there 1 1"],
+        ),
+    ] {
+        assert_eq!(told(&change).await, expected, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn windows_that_are_over_and_old_spikes_are_forgotten_but_not_what_is_held() {
+    let story = Story::begin().await;
+    story.accept(event("a"), false).await;
+    let now = story.clock.now().0;
+    let file = Connection::open(story.folder.path().join("bugle.db")).unwrap();
+    file.execute_batch(&format!(
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 500)
+         INSERT INTO windows (destination, error_key, urgent, opened_at, ends_at) SELECT 'team', 'over' || n, 0, 1, {now} FROM n;
+         INSERT INTO windows (destination, error_key, urgent, opened_at, ends_at)
+         VALUES ('team', x'01', 0, 1, {now}), ('team', 'open', 0, 1, {now} + 1);
+         UPDATE deliveries SET error_key = x'01', held = 1;
+         INSERT INTO spikes VALUES ('backend', 'old', {now} - 86400001), ('backend', 'new', {now} - 86400000);"
+    ))
+    .unwrap();
+    while story.outbox.prune(KEEP).await.unwrap().more {}
+    assert_eq!(
+        story.query::<String>("SELECT group_concat(hex(error_key), ' ' ORDER BY error_key) FROM windows"),
+        "6F70656E 01"
+    );
+    assert_eq!(story.query::<String>("SELECT group_concat(app) FROM spikes"), "new");
 }

@@ -11,8 +11,11 @@ const V2: Moment = Moment(1_795_309_375_294);
 /// The same of the third version.
 const V3: Moment = Moment(1_795_320_495_000);
 
+/// The same of the fourth version.
+const V4: Moment = Moment(1_795_333_484_267);
+
 /// The newest version of the tables.
-const NEWEST: i64 = 4;
+const NEWEST: i64 = 5;
 
 /// Opens a copy of `file` a minute after it was made, changed by `change` before.
 async fn bring_up_to_date(file: &[u8], made: Moment, change: &str) -> Story {
@@ -34,7 +37,7 @@ async fn a_store_of_the_first_version_is_brought_up_to_date_with_all_that_it_owe
     let mut owed = Vec::new();
     for destination in ["slack", "discord"] {
         let destination = DestinationName::new(destination).unwrap();
-        while let Some(claim) = story.outbox.claim(&destination, "pace").await.unwrap() {
+        while let Some(claim) = story.outbox.first(&room(destination.clone())).await {
             let event = claim.stored.read();
             assert_eq!(
                 (claim.delivery.mentions.as_slice(), claim.delivery.simplest),
@@ -92,7 +95,7 @@ async fn a_store_of_the_second_version_keeps_what_became_of_each_delivery() {
         "old"
     );
     let indexes = "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'deliveries'";
-    assert_eq!(story.query::<i64>(indexes), 4);
+    assert_eq!(story.query::<i64>(indexes), 7);
 }
 
 #[tokio::test]
@@ -140,6 +143,45 @@ async fn a_store_of_the_third_version_keeps_what_has_moved_and_how_each_destinat
     assert!(examined.is_in_order(), "{examined:?}");
     // What waits is claimed as it was left.
     let down = DestinationName::new("down").unwrap();
-    let claim = story.outbox.claim(&down, "pace").await.unwrap().unwrap();
+    let claim = story.outbox.first(&room(down)).await.unwrap();
     assert_eq!((claim.delivery.id.0, claim.delivery.failures), (6, 3));
+}
+
+/// The fourth version's file, before anything was counted for ever.
+const FOURTH: &[u8] = include_bytes!("../../../tests/fixtures/store/v4.db");
+
+#[tokio::test]
+async fn a_store_of_the_fourth_version_is_counted_and_its_queue_waits_for_no_window() {
+    let story = bring_up_to_date(FOURTH, V4, "").await;
+    let tallies =
+        "SELECT group_concat(destination || ' ' || state || ' ' || count, ', ' ORDER BY destination, state)
+                   FROM tallies";
+    assert_eq!(
+        story.query::<String>(tallies),
+        "down waiting 6, gone moved 6, held waiting 6, team dead 1, team delivered 7, team discarded 1, team moved 1"
+    );
+    let arrivals = "SELECT group_concat(source || ' ' || fate || ' ' || count, ', ' ORDER BY source, fate) FROM arrivals";
+    assert_eq!(
+        story.query::<String>(arrivals),
+        "backend dropped 1, backend duplicate 3, backend routed 6, backend unmatched 1, mobile routed 1, mobile unmatched 2"
+    );
+    let held =
+        "SELECT count(*) FROM deliveries WHERE held <> 0 OR error_key IS NOT NULL OR told_as IS NOT NULL";
+    assert_eq!(story.query::<i64>(held), 0);
+    assert_eq!(story.query::<i64>("SELECT count(*) FROM windows"), 0);
+    assert_eq!(story.query::<i64>("SELECT sum(digests + urgent_digests) FROM destinations"), 0);
+    let examined = examine(&story.folder.path().join("bugle.db")).unwrap();
+    assert!(examined.is_in_order(), "{examined:?}");
+    // What is settled and forgotten stays counted, and what waits is told.
+    let held = DestinationName::new("held").unwrap();
+    let mut told = 0;
+    while let Some(claim) = story.outbox.first(&room(held.clone())).await {
+        story.settle(&claim, Outcome::Delivered, Settlement::Delivered).await;
+        told += 1;
+    }
+    assert_eq!(told, 6);
+    let stock = story.outbox.stock(()).await.unwrap();
+    let queue = stock.queues.iter().find(|queue| queue.destination == "held").unwrap();
+    assert_eq!((queue.waiting, queue.settled.get("delivered"), queue.oldest), (0, Some(&6), None));
+    assert_eq!(stock.arrivals["backend"]["duplicate"], 3);
 }
