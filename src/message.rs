@@ -3,6 +3,7 @@
 //! Every text in a [`Message`] is literal: a platform composes it so that no character of it acts as mark-up, a link
 //! or a mention. Nothing here mentions anybody; that is the rules' alone.
 
+pub mod gathering;
 mod plain;
 
 use std::fmt;

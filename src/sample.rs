@@ -6,6 +6,7 @@
 
 mod bugfender;
 mod bugsnag;
+mod gathered;
 mod own;
 
 use serde_json::Value;
@@ -17,6 +18,7 @@ use crate::event::Event;
 use crate::name::SourceName;
 use crate::source::{PRODUCTS, plain_tracker};
 
+pub use gathered::gatherings;
 pub use own::notices;
 
 /// The samples of a tracker, by trigger in the tracker's own word; none for an unknown tracker.

@@ -9,6 +9,7 @@
 mod built_in;
 mod check;
 mod context;
+mod gathered;
 mod grammar;
 mod helper;
 mod inline;
@@ -28,17 +29,19 @@ use jiff::tz::TimeZone;
 
 use crate::clock::Moment;
 use crate::event::{Event, EventId};
-use crate::message::{Message, Text, plain, tone};
+use crate::flood::{Gathering, Told};
+use crate::message::{Message, Text};
 use crate::text::is_blank;
 
 pub use helper::{Helper, helpers};
 pub use inline::{Inline, InlineError};
 pub use native::{Native, Part};
 pub use render::RenderError;
-pub use schema::field_names;
+pub use schema::{field_names, gathering_names};
 pub use written::{TemplateFile, TemplateProblem};
 
-use context::{context, marks};
+use context::marks;
+use gathered::About;
 use helper::Form;
 use library::{Library, base_name, is_partial, load};
 
@@ -89,7 +92,7 @@ impl TemplateSet {
 
     /// The names that a rule can ask for, in order.
     pub fn names(&self) -> BTreeSet<&str> {
-        self.0.library.templates.keys().map(|name| base_name(name)).collect()
+        self.0.library.templates.keys().map(|name| base_name(name)).filter(|name| is_of_one(name)).collect()
     }
 
     /// What is said of `event`: by the template `ask` that a rule asks for, else by that of its trigger, else by
@@ -113,11 +116,23 @@ impl TemplateSet {
         }
         let usable = |name: &&str| library.templates.contains_key(*name) && base_name(name) == *name;
         let found = order(ask, event).find(usable);
+        let late = helper::late(&event.at, telling.now, zone);
+        self.finish(found, shortfalls, About::One(event), (telling, late))
+    }
+
+    /// The message about something by the template `found`, else the plain one; signed, and with what fell short.
+    fn finish(
+        &self,
+        found: Option<&str>,
+        mut shortfalls: Vec<Shortfall>,
+        about: About<'_>,
+        (telling, late): (&Telling<'_>, Option<String>),
+    ) -> (Message, Vec<Shortfall>) {
         if found.is_none() {
             let words = "there is no template that can be used".to_owned();
             shortfalls.push(Shortfall { template: None, words });
         }
-        let written = found.and_then(|name| match self.markdown(name, event, telling) {
+        let written = found.and_then(|name| match self.markdown(name, about, telling) {
             Ok(message) => Some(message),
             Err(error) => {
                 let words = format!("the template `{name}` failed: {error}");
@@ -125,11 +140,11 @@ impl TemplateSet {
                 None
             }
         });
-        let mut message = written.unwrap_or_else(|| plain(event, telling.id, zone));
+        let mut message = written.unwrap_or_else(|| about.plain(telling, &self.0.zone));
         for shortfall in &shortfalls {
             message.note(shortfall.words.clone());
         }
-        sign(&mut message.footer, telling, helper::late(&event.at, telling.now, zone));
+        sign(&mut message.footer, telling, late);
         (message, shortfalls)
     }
 
@@ -142,7 +157,7 @@ impl TemplateSet {
         event: &Event,
         telling: &Telling<'_>,
     ) -> Option<Result<Native, RenderError>> {
-        self.native_name(product, ask, event).map(|native| self.json(&native, event, telling))
+        self.native_name(product, ask, event).map(|native| self.json(&native, About::One(event), telling))
     }
 
     /// The name of that template.
@@ -157,22 +172,22 @@ impl TemplateSet {
         })?
     }
 
-    /// Renders every template with each of `events`; what fails is a problem.
-    pub fn try_with(&self, events: &[Event]) -> Vec<TemplateProblem> {
+    /// Renders every template with each of `events`, or with each of `gatherings` that it is for; what fails is a problem.
+    pub fn try_with(&self, events: &[Event], gatherings: &[Gathering]) -> Vec<TemplateProblem> {
         let telling = Telling { id: EventId(1), repeat: false, instead_of: None, now: Moment(0) };
         let mut problems = Vec::new();
         for name in self.0.library.templates.keys() {
             let mut has_json = true;
-            for event in events {
+            for about in gathered::occasions(base_name(name), events, gatherings) {
                 let tried = if base_name(name) == name {
-                    self.markdown(name, event, &telling).map(drop)
+                    self.markdown(name, about, &telling).map(drop)
                 } else {
-                    self.json(name, event, &telling).map(drop)
+                    self.json(name, about, &telling).map(drop)
                 };
                 // Broken JSON is so for most events; each would only say it again.
                 let error = tried.err().filter(|error| has_json || !error.is_of_json());
                 has_json &= !error.as_ref().is_some_and(RenderError::is_of_json);
-                problems.extend(error.map(|error| self.problem(name, event, &error)));
+                problems.extend(error.map(|error| self.problem(name, about, &error)));
             }
         }
         problems.sort();
@@ -180,35 +195,32 @@ impl TemplateSet {
         problems
     }
 
-    fn markdown(&self, name: &str, event: &Event, telling: &Telling<'_>) -> Result<Message, RenderError> {
+    fn markdown(&self, name: &str, about: About<'_>, telling: &Telling<'_>) -> Result<Message, RenderError> {
         let Inner { library, zone } = &*self.0;
         let uses = library.templates.get(name).copied().unwrap_or_default();
-        let context = context(event, telling, uses, Form::Markdown);
+        let context = about.context(telling, uses, (Form::Markdown, zone));
         let parts = grammar::parts(&render::render(&library.markdown, name, context)?);
-        let title = if is_blank(&parts.title.to_string()) {
-            plain(event, telling.id, zone).title
-        } else {
-            parts.title
-        };
+        let title =
+            if is_blank(&parts.title.to_string()) { about.plain(telling, zone).title } else { parts.title };
         Ok(Message {
-            tone: tone(event),
+            tone: about.tone(),
             title,
             subtitle: parts.subtitle,
             blocks: parts.blocks,
             footer: parts.footer,
-            at: event.at.clone(),
+            at: about.at(),
             thread: String::new(),
         })
     }
 
-    fn json(&self, name: &str, event: &Event, telling: &Telling<'_>) -> Result<Native, RenderError> {
-        let library = &self.0.library;
+    fn json(&self, name: &str, about: About<'_>, telling: &Telling<'_>) -> Result<Native, RenderError> {
+        let Inner { library, zone } = &*self.0;
         let uses = library.templates.get(name).copied().unwrap_or_default();
-        let context = context(event, telling, uses, Form::Json);
+        let context = about.context(telling, uses, (Form::Json, zone));
         Native::read(render::render(&library.native, name, context)?)
     }
 
-    fn problem(&self, name: &str, event: &Event, error: &RenderError) -> TemplateProblem {
+    fn problem(&self, name: &str, about: About<'_>, error: &RenderError) -> TemplateProblem {
         let (file, line, message) = match error {
             RenderError::Failed { file, line, reason } => (file.as_str(), line.unwrap_or(0), reason.clone()),
             error => (name, 0, error.to_string()),
@@ -219,22 +231,23 @@ impl TemplateSet {
             line,
             column: usize::from(line > 0),
             length: 0,
-            message: if error.is_of_json() {
-                message
-            } else {
-                format!("it fails for an event with the trigger `{}`: {message}", event.trigger)
-            },
+            message: if error.is_of_json() { message } else { format!("it fails for {about}: {message}") },
             help: None,
             is_warning: false,
         }
     }
 }
 
+/// Whether the template `name` tells of one event, as those do that rules and triggers ask for.
+fn is_of_one(name: &str) -> bool {
+    Told::read(name).is_none()
+}
+
 /// The names under which a template for `event` is looked up, in order.
 fn order<'a>(ask: Option<&'a str>, event: &'a Event) -> impl Iterator<Item = &'a str> {
     let test = event.test.then_some("test");
     let names = ask.into_iter().chain(test).chain([event.trigger.as_str(), "default"]);
-    names.filter(|name| !is_partial(name))
+    names.filter(|name| !is_partial(name) && is_of_one(name))
 }
 
 /// Puts the message's short id at the end of its footer, unless that shows it, and the words for one that is `late`, for

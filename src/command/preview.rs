@@ -1,6 +1,8 @@
 //! `bugle preview`: what a webhook would cause, without sending anything: the rules that match, and for each destination
 //! the message as its readers would see it, or the very body.
 
+mod several;
+
 use std::fs;
 use std::io::{self, Read as _, Write};
 use std::path::Path;
@@ -16,6 +18,7 @@ use crate::config::{self, Environment, Problem, ProblemSeverity, Secrets, Settin
 use crate::courier::Letter;
 use crate::destination::{Destination, PRODUCTS};
 use crate::event::{Event, EventId};
+use crate::flood::Told;
 use crate::name::nearest;
 use crate::notice;
 use crate::rule::Route;
@@ -71,10 +74,14 @@ pub fn run(
     let Some(templates) = templates(out, &settings, asked.template, manner)? else {
         return Ok(EXIT_CONFIG);
     };
-    let events = events(&settings.sources, asked)?;
     let ask = asked.template.and_then(|path| rule_name(&file_name(path)).map(str::to_owned));
+    let told = ask.as_deref().and_then(Told::read);
     let is_trial = asked.template.is_some();
     let preview = Preview { settings: &settings, templates, ask, is_trial, clock: Clock::system() };
+    if let Some(told) = told {
+        return several::show(out, &preview, told, asked.payload, manner);
+    }
+    let events = events(&settings.sources, asked)?;
     if manner.json {
         let told: Vec<Value> = events.iter().map(|event| preview.as_json(event)).collect();
         writeln!(out, "{:#}", Value::Array(told))?;

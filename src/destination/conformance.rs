@@ -8,6 +8,7 @@ mod answers;
 mod any;
 mod check;
 mod compatible;
+mod gatherings;
 mod looks;
 mod losses;
 mod messages;

@@ -11,6 +11,7 @@ use handlebars::template::{
 };
 
 use super::helper::{self, Form};
+use super::library::base_name;
 use super::scan::TagKind;
 use super::scope::{Scope, Shape};
 use super::written::{TemplateProblem, Written};
@@ -42,7 +43,7 @@ pub(super) fn check(
 ) -> (Uses, Vec<TemplateProblem>) {
     let Some(file) = files.get(name) else { return (Uses::default(), Vec::new()) };
     let mut check = Check { files, form, file, last: 0, problems: Vec::new(), uses: Uses::default() };
-    check.template(&file.template, &Scope::root());
+    check.template(&file.template, &Scope::root(base_name(name)));
     (check.uses, check.problems)
 }
 

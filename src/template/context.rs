@@ -19,14 +19,21 @@ pub(super) fn marks(telling: &Telling<'_>) -> impl Iterator<Item = String> {
 /// The context of a rendering.
 pub(super) fn context(event: &Event, telling: &Telling<'_>, uses: Uses, form: Form) -> Json {
     let mut context = group(FIELDS, event);
-    let mut tell = |name: &str, value: Json| context.insert(name.to_owned(), value);
-    tell("id", id(telling, form).into());
-    tell("instead_of", telling.instead_of.unwrap_or_default().into());
-    tell("now", telling.now.to_string().into());
-    tell("tone", tone_word(tone(event)).into());
-    tell("test", event.test.into());
-    tell("raw", if uses.raw { whole(&event.raw) } else { Json::Null });
+    tell(&mut context, telling, form, tone(event));
+    context.insert("test".to_owned(), event.test.into());
+    context.insert("raw".to_owned(), if uses.raw { whole(&event.raw) } else { Json::Null });
     Json::Object(context)
+}
+
+/// Adds what belongs to the message and not to what it is about.
+pub(super) fn tell(context: &mut Map<String, Json>, telling: &Telling<'_>, form: Form, tone: Tone) {
+    let told = [
+        ("id", id(telling, form)),
+        ("instead_of", telling.instead_of.unwrap_or_default().to_owned()),
+        ("now", telling.now.to_string()),
+        ("tone", tone_word(tone).to_owned()),
+    ];
+    context.extend(told.map(|(name, value)| (name.to_owned(), value.into())));
 }
 
 /// A native template has no footer that we could put the marks into.
@@ -38,7 +45,8 @@ fn id(telling: &Telling<'_>, form: Form) -> String {
     }
 }
 
-fn tone_word(tone: Tone) -> &'static str {
+/// The word for a colour, in templates.
+pub(super) fn tone_word(tone: Tone) -> &'static str {
     match tone {
         Tone::Error => "error",
         Tone::Warning => "warning",
@@ -48,7 +56,8 @@ fn tone_word(tone: Tone) -> &'static str {
     }
 }
 
-fn group(fields: &[Field], event: &Event) -> Map<String, Json> {
+/// The names in `fields`, as `event` has them; what belongs to the message is left to be told.
+pub(super) fn group(fields: &[Field], event: &Event) -> Map<String, Json> {
     let value = |field: &Field| match field.kind {
         Kind::Text(read) => read(event).into(),
         Kind::Number(read) => as_number(read(event)),

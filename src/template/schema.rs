@@ -1,9 +1,14 @@
 //! The names that a template can use, each with what it stands for and where in an event it is read: the one table for
 //! the context, for the check at load, and for the documentation.
 
+mod gathering;
+
 use serde_json::Value as Json;
 
 use crate::event::{Breadcrumb, Cause, Event, Frame};
+use crate::flood::Told;
+
+pub(super) use gathering::{ERROR as ERROR_OF_SEVERAL, NOTICE as NOTICE_OF_SEVERAL};
 
 /// How many elements of a list a template sees.
 pub(super) const ELEMENTS: usize = 100;
@@ -36,6 +41,11 @@ pub(super) enum Kind {
     Inner(&'static [Field]),
     /// The event's own element of the body, in which any path may lead anywhere.
     Raw,
+}
+
+/// The names at the top of the template that is asked for as `name`.
+pub(super) fn root(name: &str) -> &'static [Field] {
+    if Told::read(name).is_some() { gathering::FIELDS } else { FIELDS }
 }
 
 /// Every name, at the top and in groups.
@@ -189,8 +199,18 @@ pub(super) fn as_number(text: &str) -> Json {
 /// Every name that templates know, as it is written in them: `app.name`, `error.stack`, and for the names of a list's
 /// elements `error.stack.file`. After `raw` any path may follow.
 pub fn field_names() -> Vec<String> {
+    names_in(FIELDS)
+}
+
+/// Every name that `digest` and `more` know: `count`, and for the names of a list's elements `errors.app.name`.
+pub fn gathering_names() -> Vec<String> {
+    names_in(gathering::FIELDS)
+}
+
+/// Every name below these.
+pub(super) fn names_in(fields: &[Field]) -> Vec<String> {
     let mut names = Vec::new();
-    collect(FIELDS, "", &mut names);
+    collect(fields, "", &mut names);
     names
 }
 

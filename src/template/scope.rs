@@ -2,7 +2,7 @@
 
 use handlebars::{Path, PathSeg};
 
-use super::schema::{FIELDS, Field, Kind};
+use super::schema::{self, Field, Kind};
 use crate::name::nearest;
 use crate::source::lenient::{RawPath, RawPathError};
 
@@ -43,7 +43,11 @@ pub(super) struct Lost {
 
 /// The blocks around a place, the innermost last.
 #[derive(Debug, Clone)]
-pub(super) struct Scope(Vec<Level>);
+pub(super) struct Scope {
+    /// The names outside of any block.
+    root: &'static [Field],
+    levels: Vec<Level>,
+}
 
 #[derive(Debug, Clone)]
 struct Level {
@@ -58,9 +62,10 @@ const IN_LIST: &[&str] = &["index", "first", "last"];
 const IN_GROUP: &[&str] = &["index", "first", "last", "key"];
 
 impl Scope {
-    /// Outside of any block.
-    pub(super) fn root() -> Self {
-        Self(vec![Level { this: Shape::Group(FIELDS), given: Vec::new(), locals: &[] }])
+    /// Outside of any block of the template that is asked for as `name`.
+    pub(super) fn root(name: &str) -> Self {
+        let root = schema::root(name);
+        Self { root, levels: vec![Level { this: Shape::Group(root), given: Vec::new(), locals: &[] }] }
     }
 
     /// Within `{{#each}}` over a value of this shape, whose elements and keys are given these names.
@@ -89,17 +94,17 @@ impl Scope {
     }
 
     fn with_level(&self, level: Level) -> Self {
-        let mut levels = self.0.clone();
+        let mut levels = self.levels.clone();
         levels.push(level);
-        Self(levels)
+        Self { levels, ..*self }
     }
 
     fn locals(&self) -> &'static [&'static str] {
-        self.0.last().map_or(&[], |level| level.locals)
+        self.levels.last().map_or(&[], |level| level.locals)
     }
 
     fn this(&self) -> Shape {
-        self.0.last().map_or(Shape::Anything, |level| level.this)
+        self.levels.last().map_or(Shape::Anything, |level| level.this)
     }
 
     /// What a path leads to; `raw` is the path as it is written.
@@ -110,7 +115,7 @@ impl Scope {
                 help: Some("write `@root.` and the name, such as `@root.app.name`".to_owned()),
             }),
             Path::Local((up, name, _)) => {
-                let level = self.0.iter().rev().nth(*up);
+                let level = self.levels.iter().rev().nth(*up);
                 match level.filter(|level| level.locals.contains(&name.as_str())) {
                     Some(_) => Ok(Found { shape: Shape::Text, is_raw: false, is_id: false }),
                     None => Err(Lost {
@@ -134,30 +139,34 @@ impl Scope {
         let bare = raw.trim_start_matches("./");
         let bare = bare.strip_prefix("this.").or_else(|| bare.strip_prefix("this/")).unwrap_or(bare);
         if bare.starts_with("@root") {
-            return walk(Shape::Group(FIELDS), &names, raw, "");
+            return self.walk(Shape::Group(self.root), &names, raw, "");
         }
         if let Some((first, rest)) = names.split_first()
             && let Some(shape) = self.given(first)
         {
-            return walk(shape, rest, raw, first);
+            return self.walk(shape, rest, raw, first);
         }
         let up = steps.len() - names.len();
-        match self.0.iter().rev().nth(up) {
-            Some(level) => walk(level.this, &names, raw, "").map_err(|lost| self.hint(lost, &names)),
+        match self.levels.iter().rev().nth(up) {
+            Some(level) => self.walk(level.this, &names, raw, "").map_err(|lost| self.hint(lost, &names)),
             None => Err(Lost { message: format!("`{raw}` leads out of the template"), help: None }),
         }
     }
 
     /// A name that the template gave itself hides all others.
     fn given(&self, name: &str) -> Option<Shape> {
-        let mut given = self.0.iter().rev().flat_map(|level| &level.given);
+        let mut given = self.levels.iter().rev().flat_map(|level| &level.given);
         given.find(|(given, _)| given == name).map(|(_, shape)| *shape)
+    }
+
+    fn walk(&self, start: Shape, names: &[&str], raw: &str, before: &str) -> Result<Found, Lost> {
+        walk(self.root, start, names, (raw, before))
     }
 
     /// Within a block only the element's names are seen, which is easily forgotten.
     fn hint(&self, lost: Lost, names: &[&str]) -> Lost {
         let path = names.join(".");
-        if self.0.len() > 1 && walk(Shape::Group(FIELDS), names, &path, "").is_ok() {
+        if self.levels.len() > 1 && self.walk(Shape::Group(self.root), names, &path, "").is_ok() {
             let help = format!("within this block the names are those of its element; write `@root.{path}`");
             return Lost { help: Some(help), ..lost };
         }
@@ -165,15 +174,20 @@ impl Scope {
     }
 }
 
-/// Goes on by `names` from something that is called `before`.
-fn walk(start: Shape, names: &[&str], raw: &str, before: &str) -> Result<Found, Lost> {
+/// Goes on by `names` from something that is called `before`; all of it is written `raw`.
+fn walk(
+    root: &'static [Field],
+    start: Shape,
+    names: &[&str],
+    (raw, before): (&str, &str),
+) -> Result<Found, Lost> {
     let mut found = Found { shape: start, is_raw: matches!(start, Shape::Raw), is_id: false };
     let mut so_far = before.to_owned();
     for (index, name) in names.iter().enumerate() {
         found = match found.shape {
             Shape::Group(fields) => {
                 let Some(field) = fields.iter().find(|field| field.name == *name) else {
-                    return Err(unknown(raw, fields, &so_far));
+                    return Err(unknown(root, raw, fields, &so_far));
                 };
                 Found {
                     is_id: is_id(field),
@@ -226,15 +240,25 @@ fn shape(kind: Kind) -> Shape {
 }
 
 /// The nearest name: in the same group, or anywhere.
-fn unknown(raw: &str, fields: &'static [Field], before: &str) -> Lost {
+fn unknown(root: &'static [Field], raw: &str, fields: &'static [Field], before: &str) -> Lost {
     let beside = fields.iter().map(|field| match before {
         "" => field.name.to_owned(),
         before => format!("{before}.{}", field.name),
     });
-    let names: Vec<String> = beside.chain(super::schema::field_names()).collect();
-    let near = nearest(raw, names.iter().map(String::as_str));
-    let help = near.map(|near| format!("did you mean `{near}`?"));
+    let names: Vec<String> = beside.chain(schema::names_in(root)).collect();
+    let in_list = names.iter().find_map(|name| name.strip_suffix(raw)?.strip_suffix('.'));
+    let near = || nearest(raw, names.iter().map(String::as_str));
+    let help = match in_list.filter(|list| is_list(root, list)) {
+        Some(list) => Some(format!("it is known within `{{{{#each {list}}}}} … {{{{/each}}}}`")),
+        None => near().map(|near| format!("did you mean `{near}`?")),
+    };
     Lost { message: format!("there is no `{raw}`"), help }
+}
+
+/// Whether `name` is that of a list at the top.
+fn is_list(root: &'static [Field], name: &str) -> bool {
+    let field = root.iter().find(|field| field.name == name);
+    field.is_some_and(|field| matches!(shape(field.kind), Shape::List(_)))
 }
 
 #[cfg(test)]
@@ -251,14 +275,14 @@ mod tests {
     }
 
     fn in_stack(names: &[&str]) -> Scope {
-        let root = Scope::root();
+        let root = Scope::root("default");
         let stack = resolve(&root, "error.stack").unwrap().shape;
         root.each(stack, &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
     }
 
     #[test]
     fn names_are_seen_where_handlebars_sees_them() {
-        let root = Scope::root();
+        let root = Scope::root("default");
         for path in
             ["trigger", "app.name", "this.app.name", "./trigger", "@root.app.name", "app/name", "raw.a.b"]
         {
@@ -287,7 +311,7 @@ mod tests {
 
     #[test]
     fn what_is_not_seen_is_named_with_what_was_meant() {
-        let root = Scope::root();
+        let root = Scope::root("default");
         let expected = [
             ("app.nam", "there is no `app.nam`", "did you mean `app.name`?"),
             ("error_class", "there is no `error_class`", "did you mean `error.class`?"),

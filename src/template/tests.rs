@@ -123,7 +123,7 @@ fn a_template_that_fails_costs_beauty_and_not_the_message() {
     );
     expected.blocks.push(message.blocks.last().unwrap().clone());
     assert_eq!(message, expected);
-    let problems = set.try_with(&[event]);
+    let problems = set.try_with(&[event], &[]);
     assert_eq!(
         (problems.len(), problems[0].file.as_str(), problems[0].line, problems[0].built_in),
         (1, "default.hbs", 3, false)
@@ -246,7 +246,7 @@ fn a_native_template_is_asked_where_it_is_the_first_that_there_is() {
     let broken = set.native("discord", Some("broken"), &event, &TELLING).unwrap().unwrap_err();
     assert_eq!(broken, RenderError::BareValue { line: 1 });
     let other = Event { trigger: "other".into(), ..event.clone() };
-    let problems = set.try_with(&[event, other]);
+    let problems = set.try_with(&[event, other], &[]);
     assert_eq!((problems.len(), problems[0].file.as_str()), (1, "broken.discord.json.hbs"));
     assert_eq!(problems[0].message, broken.to_string(), "it is so for every event, and told once");
 }
@@ -279,7 +279,7 @@ fn a_partial_ends_no_line_but_that_which_it_has_alone() {
         let files = [("a.hbs", template), ("_p.hbs", partial), ("_q.hbs", "{{> _p}}\n\n")];
         let set = set(&files);
         let library = &set.0.library;
-        let context = context(&event(), &TELLING, check::Uses::default(), Form::Markdown);
+        let context = context::context(&event(), &TELLING, check::Uses::default(), Form::Markdown);
         render::render(&library.markdown, "a", context).unwrap().text
     };
     let block = "{{#if title}}\nb\n{{/if}}\n";
@@ -308,7 +308,7 @@ fn the_built_in_templates_have_no_problem() {
     assert!(problems.is_empty(), "{problems:?}");
     assert!(set.names().contains("default"));
     let blank = Event::blank(SourceName::new("backend").unwrap(), "bugfender", "{}");
-    assert_eq!(set.try_with(&[event(), blank]), []);
+    assert_eq!(set.try_with(&[event(), blank], &[]), []);
 }
 
 /// A template that shows values in every place that there is.

@@ -201,6 +201,33 @@ fn a_template_is_tried_on_every_sample_whatever_the_rules_say() {
 }
 
 #[test]
+fn a_template_for_several_events_is_tried_on_samples_of_many() {
+    let desk = Desk::new(&[]);
+    for (name, samples) in [("digest.hbs", 5), ("more.hbs", 4), ("digest.slack.json.hbs", 5)] {
+        let text = if name.contains("json") {
+            r#"{"text":"Ours: {{id}} {{count}}"}"#
+        } else {
+            "# Ours: {{count}}\n"
+        };
+        let path = desk.write(name, text);
+        let path = path.to_str().unwrap();
+        let (shown, code) = desk.run(&["preview", "--all-samples", "--template", path]);
+        let platforms = if name.contains("json") { 1 } else { 2 };
+        assert!(code == 0 && shown.matches("Ours: ").count() == samples * platforms, "{name}: {shown}");
+        let (json, _) = desk.run(&["preview", "--all-samples", "--template", path, "--json"]);
+        let json: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json.as_array().unwrap().len(), samples, "{name}");
+    }
+    let (path, payload) = (desk.write("more.hbs", "# {{app.name}}\n"), desk.sample("exception"));
+    let (text, code) = desk.run(&["preview", "--all-samples", "--template", path.to_str().unwrap()]);
+    assert!(code == 78 && text.contains("it is known within `{{#each errors}} … {{/each}}`"), "{text}");
+    desk.write("more.hbs", "# {{count}}\n");
+    let arguments = ["preview", &payload, "--source", "backend", "--template", path.to_str().unwrap()];
+    let (text, code) = desk.run(&arguments);
+    assert!(code == 1 && text.contains("say --all-samples"), "{text}");
+}
+
+#[test]
 fn a_template_in_the_folder_replaces_the_built_in_one_and_its_problems_are_found_by_check() {
     let desk = Desk::new(&[("firstException.hbs", "# Ours: {{error.class}}\n\n{{> _footer}}\n")]);
     let (text, code) = desk.run(&["check", "--without-secrets"]);

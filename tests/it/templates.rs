@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use bugle::clock::Moment;
 use bugle::event::{Breadcrumb, Cause, Event, EventId, Frame, LinkedIssue, Severity};
+use bugle::flood::{Gathering, Kindred, Told};
 use bugle::message::{Block, Message};
 use bugle::name::SourceName;
-use bugle::template::{Telling, TemplateFile, TemplateSet, field_names, helpers};
+use bugle::template::{Telling, TemplateFile, TemplateSet, field_names, gathering_names, helpers};
 use jiff::tz::TimeZone;
 use regex::Regex;
 
@@ -151,6 +152,90 @@ fn every_field_is_in_the_page_with_what_it_gives() {
         assert!(page().contains(&format!("`{part}`")), "{part}");
     }
     assert_eq!(listed, known, "the page and the code know the same fields");
+}
+
+/// The digest of the examples: an error of which there are many, and a comment.
+fn gathering() -> Gathering {
+    let at = |text: &str| Moment(text.parse::<jiff::Timestamp>().unwrap().as_millisecond());
+    let (first_at, last_at) = (at("2026-11-21T20:51:00Z"), at("2026-11-21T20:55:00Z"));
+    let triggers = ["firstException", "exception"].map(str::to_owned).to_vec();
+    let mut comment = event();
+    comment.trigger = "comment".into();
+    comment.severity = Severity::Info;
+    comment.text = "Rolling back.".into();
+    Gathering {
+        told: Told::Digest,
+        urgent: false,
+        count: 4_412,
+        severities: vec![("error".into(), 3_100), ("info".into(), 1_312)],
+        first_at,
+        last_at,
+        errors: vec![Kindred {
+            event: event(),
+            severity: "error".into(),
+            triggers,
+            count: 1_204,
+            first_at,
+            last_at,
+        }],
+        more_errors: 38,
+        notices: vec![comment],
+        more_notices: 4,
+    }
+}
+
+/// The digest by a template that says no more than `text`.
+fn render_digest(text: &str) -> Message {
+    let file = TemplateFile { name: "digest.hbs".into(), text: text.into() };
+    let zone = TimeZone::get("Europe/Madrid").unwrap();
+    let (set, problems) = TemplateSet::new(vec![file], zone);
+    assert!(problems.is_empty(), "{text}: {problems:?}");
+    let now: jiff::Timestamp = "2026-11-21T21:00:00Z".parse().unwrap();
+    let id = EventId::parse("2b4k").unwrap();
+    let telling =
+        Telling { id, repeat: false, instead_of: Some("oncall"), now: Moment(now.as_millisecond()) };
+    let (message, shortfalls) = set.gathered(&gathering(), &telling);
+    assert!(shortfalls.is_empty(), "{text}: {shortfalls:?}");
+    message
+}
+
+#[test]
+fn every_name_of_several_events_is_in_the_page_with_what_it_gives() {
+    let mut listed = BTreeSet::new();
+    for [name, _, example] in rows("name") {
+        let name = name.trim_matches('`').to_owned();
+        let text = match name.split_once('.') {
+            Some((list, name)) => {
+                format!(
+                    "{{{{#each {list}}}}}{{{{#unless @first}}}}, {{{{/unless}}}}{{{{{name}}}}}{{{{/each}}}}"
+                )
+            }
+            None => format!("{{{{{name}}}}}"),
+        };
+        assert_eq!(said(&render_digest(&text)), example, "{name}");
+        listed.insert(name);
+    }
+    let lists = ["severities", "errors", "notices"];
+    let of_events: BTreeSet<String> = field_names().into_iter().collect();
+    for name in gathering_names() {
+        let of_its_event = name.split_once('.').is_some_and(|(_, name)| of_events.contains(name));
+        let is_known = listed.contains(&name) || of_its_event || lists.contains(&name.as_str());
+        assert!(is_known, "{name} is not in the page");
+    }
+    let known: BTreeSet<String> = gathering_names().into_iter().collect();
+    assert!(listed.is_subset(&known));
+}
+
+#[test]
+fn the_pages_own_digest_is_in_order() {
+    let page = page();
+    let (_, rest) = page.split_once("A small digest of one's own").unwrap();
+    let template = rest.split("```handlebars\n").nth(1).unwrap().split("```").next().unwrap();
+    let message = render_digest(template);
+    assert_eq!(message.title.to_string(), "🔴 4,412 events: 3,100 errors, 1,312 infos");
+    let Block::List(list) = &message.blocks[0] else { panic!("{:?}", message.blocks) };
+    let expected = "🔴 Payments::GatewayTimeout in Shop API: 1,204 since 21:51";
+    assert_eq!(list.items[0].to_string(), expected);
 }
 
 #[test]

@@ -6,8 +6,11 @@ use serde_json::Map;
 
 use super::*;
 use crate::clock::Moment;
-use crate::destination::platform;
+use crate::courier::Roundup;
+use crate::destination::{Platform, platform};
+use crate::flood::{Gathering, Told};
 use crate::name::SourceName;
+use crate::sample::gatherings;
 use crate::source::{self, plain_tracker};
 
 const NOW: Moment = Moment(1_790_000_000_000);
@@ -34,14 +37,19 @@ fn cards(event: &Event) -> String {
     cards_by(&TemplateSet::built_in(TimeZone::get("Europe/Madrid").unwrap()), None, event)
 }
 
+const TELLING: Telling<'static> = Telling { id: EventId(27_000), repeat: false, instead_of: None, now: NOW };
+
 fn cards_by(templates: &TemplateSet, template: Option<&str>, event: &Event) -> String {
+    let letter = Letter { event, template, telling: TELLING, mentions: &[] };
+    cards_of(|platform| letter.body(templates, platform))
+}
+
+fn cards_of(body: impl Fn(&dyn Platform) -> Value) -> String {
     let mut out = Vec::new();
     for product in PRODUCTS {
         let platform = platform(product, Value::Object(Map::new())).unwrap().unwrap();
-        let telling = Telling { id: EventId(27_000), repeat: false, instead_of: None, now: NOW };
-        let letter = Letter { event, template, telling, mentions: &[] };
         writeln!(out, "{}", heading(product)).unwrap();
-        let body = letter.body(templates, &*platform);
+        let body = body(&*platform);
         Pen { colour: false }.card(&mut out, &card(product, &body)).unwrap();
         writeln!(out).unwrap();
     }
@@ -66,6 +74,32 @@ fn what_bugle_says_of_itself() {
         |event: &Event| cards_by(&TemplateSet::built_in(TimeZone::UTC), Some(notice::TEMPLATE), event);
     for (number, event) in notices(NOW).iter().enumerate() {
         insta::assert_snapshot!(format!("notice_{number}_{}", event.trigger), cards(event));
+    }
+}
+
+/// The cards of a message that stands for several.
+fn cards_of_several(gathering: &Gathering) -> String {
+    let templates = TemplateSet::built_in(TimeZone::get("Europe/Madrid").unwrap());
+    let roundup = Roundup { gathering, telling: TELLING, mentions: &[] };
+    cards_of(|platform| roundup.write(&templates, platform).body)
+}
+
+#[test]
+fn what_stands_for_several() {
+    for (number, gathering) in gatherings(NOW).iter().enumerate() {
+        let name = format!("{}_{number}", gathering.told.as_str());
+        insta::assert_snapshot!(name, cards_of_several(gathering));
+    }
+}
+
+#[test]
+fn the_pictures_of_what_stands_for_several_are_what_the_built_in_templates_make() {
+    let page = include_str!("../../../docs/TEMPLATES.md").replace("\r\n", "\n");
+    let gatherings = gatherings(NOW);
+    for told in [Told::Digest, Told::More] {
+        let first = gatherings.iter().find(|gathering| gathering.told == told).unwrap();
+        let shown = cards_of_several(first);
+        assert!(page.contains(&format!("```text\n{}\n```", shown.trim())), "the page should show\n{shown}");
     }
 }
 

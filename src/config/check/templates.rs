@@ -13,9 +13,10 @@ use super::super::{Templates, raw, unit};
 use crate::clock::Moment;
 use crate::destination::{self, NativeError, PRODUCTS};
 use crate::event::{Event, EventId};
+use crate::flood::{Gathering, Told};
 use crate::report::Report;
 use crate::sample;
-use crate::template::{Telling, TemplateFile, TemplateProblem, TemplateSet};
+use crate::template::{Native, Telling, TemplateFile, TemplateProblem, TemplateSet};
 
 /// What a template's file ends with.
 const ENDING: &str = ".hbs";
@@ -50,40 +51,56 @@ pub(in crate::config) fn tried(
     let (set, mut problems) = TemplateSet::new(files.to_vec(), time_zone.clone());
     // The built-in ones have been tried before they were built in.
     if !files.is_empty() && problems.iter().all(|problem| problem.is_warning) {
-        let events = sample::events();
-        problems.extend(set.try_with(&events));
-        problems.extend(unfit(&set, &events));
+        let (events, gatherings) = (sample::events(), sample::gatherings(Moment(0)));
+        problems.extend(set.try_with(&events, &gatherings));
+        problems.extend(unfit(&set, &events, &gatherings));
     }
     let problems = problems.into_iter().map(|problem| shown(problem, folder, files)).collect();
     (set, problems)
 }
 
 /// The native templates that make a body which their platform would not take, or in which the short id is not seen.
-fn unfit(set: &TemplateSet, events: &[Event]) -> Vec<TemplateProblem> {
+fn unfit(set: &TemplateSet, events: &[Event], gatherings: &[Gathering]) -> Vec<TemplateProblem> {
+    let telling = Telling { id: EventId(1_000_000), repeat: false, instead_of: None, now: Moment(0) };
     let mut problems = Vec::new();
-    for (name, product) in set.names().into_iter().flat_map(|name| PRODUCTS.map(|product| (name, product))) {
-        let words = events.iter().find_map(|event| fault(set, name, product, event));
-        problems.extend(words.map(|message| TemplateProblem {
-            file: format!("{name}.{product}.json{ENDING}"),
-            built_in: false,
-            line: 0,
-            column: 0,
-            length: 0,
-            message,
-            help: Some("every message would go out by the Markdown template, with a note".to_owned()),
-            is_warning: false,
-        }));
+    for product in PRODUCTS {
+        let mut add = |name: &str, words: String| problems.push(unfit_problem(name, product, words));
+        for name in set.names() {
+            let native = |event| set.native(product, Some(name), event, &telling)?.ok();
+            let mut made = events.iter().filter_map(native);
+            if let Some(words) = made.find_map(|native| fault(&native, product, &telling)) {
+                add(name, words);
+            }
+        }
+        for told in [Told::Digest, Told::More] {
+            let native = |gathering| set.native_gathered(product, gathering, &telling)?.ok();
+            let mut made = gatherings.iter().filter(|gathering| gathering.told == told).filter_map(native);
+            if let Some(words) = made.find_map(|native| fault(&native, product, &telling)) {
+                add(told.as_str(), words);
+            }
+        }
     }
     problems
 }
 
-/// What is wrong with the body that the native template makes of `event`. Too long a one has a way out of its own.
-fn fault(set: &TemplateSet, name: &str, product: &str, event: &Event) -> Option<String> {
-    let telling = Telling { id: EventId(1_000_000), repeat: false, instead_of: None, now: Moment(0) };
-    let native = set.native(product, Some(name), event, &telling)?.ok()?;
+fn unfit_problem(name: &str, product: &str, message: String) -> TemplateProblem {
+    TemplateProblem {
+        file: format!("{name}.{product}.json{ENDING}"),
+        built_in: false,
+        line: 0,
+        column: 0,
+        length: 0,
+        message,
+        help: Some("every message would go out by the Markdown template, with a note".to_owned()),
+        is_warning: false,
+    }
+}
+
+/// What is wrong with the body that a native template has made. Too long a one has a way out of its own.
+fn fault(native: &Native, product: &str, telling: &Telling<'_>) -> Option<String> {
     let no_options = serde_json::Value::Object(serde_json::Map::new());
     let platform = destination::platform(product, no_options)?.ok()?;
-    match platform.fill(&native, &[], "thread") {
+    match platform.fill(native, &[], "thread") {
         Ok(body) if body.to_string().contains(&telling.id.to_string()) => None,
         Ok(_) => {
             Some("the id is not always shown: write {{id}} where no condition can leave it out".to_owned())
@@ -156,7 +173,11 @@ pub(in crate::config) fn check_name(
     name: &str,
     known: &[String],
 ) {
-    if !known.iter().any(|known| known == name) {
+    if Told::read(name).is_some() {
+        let message = format!("the template `{name}` tells of several events, and a rule decides about one");
+        let help = "leave it out: bugle uses it by itself where a message stands for several";
+        findings.add(Finding::problem(place, message).help(help));
+    } else if !known.iter().any(|known| known == name) {
         let finding = Finding::problem(place, format!("there is no template `{name}`"));
         findings.add(
             finding
