@@ -3,7 +3,9 @@
 //! Nothing is kept in memory that the store does not know, but how long to leave a failing destination alone. A
 //! courier that is dropped at any line loses nothing: what it had claimed counts as unclear at the next start.
 
+mod aftermath;
 mod backoff;
+mod compose;
 mod diversion;
 mod happening;
 mod letter;
@@ -20,20 +22,19 @@ use tracing::Instrument as _;
 
 use crate::clock::{Clock, Moment};
 use crate::config::People;
-use crate::delivery::{Outcome, REPEATS, Reason, Settlement, Verdict, Wait};
+use crate::delivery::{Outcome, REPEATS, Reason, Verdict};
 use crate::destination::{Client, Destination, Retry};
+use crate::flood::Told;
 use crate::herald::Notices;
-use crate::message::Mention;
 use crate::metrics::Metrics;
 use crate::name::DestinationName;
-use crate::outbox::{Claim, Diverted, Next, Outbox, StoreError};
-use crate::template::{Telling, TemplateSet};
+use crate::outbox::{Claim, Diverted, Next, Outbox, Pick, Room, StoreError, Turn, What};
+use crate::template::TemplateSet;
 
-pub use letter::Letter;
+pub use letter::{Letter, Roundup};
 pub use throttle::{Hold, Throttle};
 
-use diversion::{Change, Diversion};
-use happening::Settled;
+use diversion::Diversion;
 use trouble::Trouble;
 
 /// A courier looks for work at least this often, in case a wake-up was lost or the clock was set.
@@ -93,6 +94,7 @@ pub struct Held {
 pub struct Courier {
     office: Office,
     destination: Destination,
+    room: Room,
     throttle: Arc<Throttle>,
     hold: Hold,
     trouble: Trouble,
@@ -121,7 +123,9 @@ impl Courier {
         let diversion = Diversion::new(destination.fallback.clone());
         let trouble = Trouble::default();
         let (resumed_at, is_suspended) = (None, false);
-        Self { office, destination, throttle, hold, trouble, diversion, wake, resumed_at, is_suspended }
+        let Destination { name, pace_group, flood, .. } = &destination;
+        let room = Room { name: name.clone(), pace_group: pace_group.clone(), flood: *flood };
+        Self { office, destination, room, throttle, hold, trouble, diversion, wake, resumed_at, is_suspended }
     }
 
     /// Works until told to stop. An attempt in hand is finished first.
@@ -199,44 +203,40 @@ impl Courier {
 
     /// One delivery's way from the outbox to the platform and back.
     pub async fn step(&mut self, stop: &CancellationToken) -> Result<Step, StoreError> {
-        let Office { outbox, client, .. } = self.office.clone();
-        if !self.wait_turn(stop).await? {
-            return Ok(Step::Stopped);
-        }
-        let Destination { name, pace_group, .. } = &self.destination;
-        let claim = if self.trouble.is_down() {
-            outbox.claim_probe(name, pace_group).await?
-        } else {
-            outbox.claim(name, pace_group).await?
-        };
-        let Some(claim) = claim else { return Ok(Step::Idle) };
+        let Some(turn) = self.wait_turn(stop).await? else { return Ok(Step::Stopped) };
+        let Some(claim) = self.claim(turn).await? else { return Ok(Step::Idle) };
         let claim = Arc::new(claim);
         let started = self.office.clock.now();
-        let verdict = match self.compose(&claim).await {
-            Some(body) => match client.post(&self.destination, body).await {
+        let Some(composed) = self.compose(&claim, stop).await? else { return Ok(Step::Stopped) };
+        let verdict = match composed.body {
+            Some(body) => match self.office.client.post(&self.destination, body).await {
                 Ok(reply) => self.destination.platform.judge(&reply),
                 Err(verdict) => verdict,
             },
             None => Verdict::new(Outcome::Refused, Reason::Internal, "the message could not be composed"),
         };
         let outcome = verdict.outcome;
-        self.settle(&claim, verdict, started).await?;
+        self.settle(&claim, verdict, composed.named, started).await?;
         Ok(Step::Settled(outcome))
     }
 
-    /// Waits until something is due, no hold is in force and the pace has a turn; whether to go on. What would have to
-    /// wait here and is to go elsewhere goes now; so only what shows whether the destination works again is tried.
-    async fn wait_turn(&mut self, stop: &CancellationToken) -> Result<bool, StoreError> {
+    /// Waits until something is due, no hold is in force and the pace has a turn; nothing, if it is told to stop. What would
+    /// have to wait here and is to go elsewhere goes now; so only what shows whether the destination works again is tried.
+    async fn wait_turn(&mut self, stop: &CancellationToken) -> Result<Option<Turn>, StoreError> {
         let wake = Arc::clone(&self.wake);
         loop {
             // What arrives between looking and waiting is not missed: `notify_one` keeps a permit for whoever waits next.
             let woken = wake.notified();
             let now = self.office.clock.now();
             let mut pause = match self.look().await? {
-                Some(Next::Due { urgent }) => match self.throttle.turn(urgent) {
-                    Ok(()) => return Ok(!stop.is_cancelled()),
+                Some(Next::Due(turn)) => match self.throttle.turn(turn.urgent) {
+                    Ok(()) => return Ok((!stop.is_cancelled()).then_some(turn)),
                     Err(wait) => wait,
                 },
+                Some(Next::Covered) => {
+                    self.office.outbox.collapse(&self.room.name).await?;
+                    continue;
+                }
                 Some(Next::At(at)) => at.since(now),
                 Some(Next::Nothing) => LOOK_AGAIN,
                 None => self.hold.left().unwrap_or_default(),
@@ -250,7 +250,7 @@ impl Courier {
             tokio::select! {
                 () = woken => {}
                 () = self.office.clock.sleep(pause.clamp(Duration::from_millis(1), LOOK_AGAIN)) => {}
-                () = stop.cancelled() => return Ok(false),
+                () = stop.cancelled() => return Ok(None),
             }
         }
     }
@@ -258,12 +258,12 @@ impl Courier {
     /// Looks for work, and at what people have decided since the last look. Nothing while the destination is held, or
     /// suspended.
     async fn look(&mut self) -> Result<Option<Next>, StoreError> {
-        let (name, outbox) = (&self.destination.name, &self.office.outbox);
-        let mut look = outbox.look(name, self.hold.left().is_some()).await?;
+        let (room, outbox) = (&self.room, &self.office.outbox);
+        let mut look = outbox.look(room, self.hold.left().is_some()).await?;
         if look.resumed_at != self.resumed_at {
             self.resumed_at = look.resumed_at;
             self.hold.end_rest();
-            look = outbox.look(name, self.hold.left().is_some()).await?;
+            look = outbox.look(room, self.hold.left().is_some()).await?;
         }
         let was_suspended = std::mem::replace(&mut self.is_suspended, look.suspended_since.is_some());
         match look.suspended_since {
@@ -272,6 +272,22 @@ impl Courier {
             _ => {}
         }
         Ok(look.next)
+    }
+
+    /// Takes what the turn is for. Whether a destination works again is tried with single messages: what has been gathered
+    /// stays together for good.
+    async fn claim(&self, turn: Turn) -> Result<Option<Claim>, StoreError> {
+        let (room, outbox) = (&self.room, &self.office.outbox);
+        let is_down = self.trouble.is_down();
+        let pick = match turn.what {
+            What::Many(told) if !is_down || told == Told::More => {
+                let Some(leader) = outbox.gather(room, told, turn.urgent).await? else { return Ok(None) };
+                Pick::This(leader)
+            }
+            What::One(delivery) if !is_down => Pick::This(delivery),
+            What::One(_) | What::Many(_) => Pick::LeastTried,
+        };
+        outbox.claim(room, pick).await
     }
 
     /// Moves all that waits to the fallback, if that is how things stand.
@@ -304,179 +320,6 @@ impl Courier {
         }
         ended
     }
-
-    /// The request's body, made away from the threads that wait: a large event takes a while to read again. A defect
-    /// of ours in it buries one delivery, not the courier.
-    async fn compose(&self, claim: &Arc<Claim>) -> Option<Vec<u8>> {
-        let (event_id, mentions) = (claim.delivery.event_id, self.mentions(claim));
-        let claim = Arc::clone(claim);
-        let platform = Arc::clone(&self.destination.platform);
-        let templates = self.office.live.load().templates.clone();
-        let now = self.office.clock.now();
-        let composing = tokio::task::spawn_blocking(move || {
-            let delivery = &claim.delivery;
-            let letter = Letter {
-                event: &claim.stored.read(),
-                template: delivery.template.as_deref(),
-                telling: Telling {
-                    id: delivery.event_id,
-                    repeat: delivery.may_be_a_repeat(),
-                    instead_of: delivery.instead_of.as_ref().map(DestinationName::as_str),
-                    now,
-                },
-                mentions: &mentions,
-            };
-            let written = if delivery.simplest {
-                letter.write_simplest(&templates, &*platform)
-            } else {
-                letter.write(&templates, &*platform)
-            };
-            serde_json::to_vec(&written.body).map(|body| (body, written.shortfalls))
-        });
-        // A panic in it has been printed; it is an error here.
-        let (body, shortfalls) = composing.await.ok()?.ok()?;
-        for shortfall in &shortfalls {
-            happening::template_fell_short(&self.office.metrics, &self.destination, event_id, shortfall);
-        }
-        Some(body)
-    }
-
-    /// Whom the rules mention. A name that has left the configuration since mentions nobody.
-    fn mentions(&self, claim: &Claim) -> Vec<Mention> {
-        let live = self.office.live.load();
-        claim.delivery.mentions.iter().filter_map(|name| live.people.find(name)).collect()
-    }
-
-    /// Writes down what came of an attempt, and leaves the destination alone for as long as that demands.
-    async fn settle(&mut self, claim: &Claim, verdict: Verdict, started: Moment) -> Result<(), StoreError> {
-        let now = self.office.clock.now();
-        let dice = fastrand::f64();
-        let change = self.diversion.follow(&verdict, now);
-        // What can go elsewhere is not given up.
-        let give_up_after = match self.diversion.way(now) {
-            Some(_) => Duration::MAX,
-            None => self.destination.retry.give_up_after,
-        };
-        let pause = pause(&self.destination.retry, claim, &verdict, dice);
-        let settlement = claim.delivery.follow(&verdict, now, pause, give_up_after);
-        let was_down = self.trouble.is_down();
-        let held = self.leave_alone(claim, &verdict, pause, dice);
-        let down = self.trouble.is_down();
-        let notice = happening::settled(Settled {
-            metrics: &self.office.metrics,
-            destination: &self.destination,
-            claim,
-            verdict: &verdict,
-            settlement,
-            took: now.since(started),
-            rests: self.hold.left().unwrap_or_default().max(until(settlement, now)),
-            down,
-            newly_gone: change == Some(Change::Gone),
-        });
-        if let Some(Change::Works { since, went_to }) = change {
-            let went_to = went_to.filter(|to| self.is_there(to));
-            happening::works_again(&self.office.notices, &self.destination, since, went_to);
-        }
-        let held = held.into_iter().map(|(name, span)| (name, now.plus(span))).collect();
-        let overdue = down.then(|| now.minus(give_up_after));
-        let words = verdict.words.clone();
-        let rests_until = self.hold.rest_left().map(|left| now.plus(left));
-        let given_up =
-            self.office.outbox.settle(claim, verdict, settlement, held, rests_until, overdue).await?;
-        if let Some(notice) = notice {
-            self.office.notices.tell(notice);
-        }
-        happening::given_up(&self.office.notices, &self.destination, words, given_up);
-        if was_down && !down && self.trouble.may_let_go(now, &self.destination.retry) {
-            // It was the destination's trouble, not theirs: what has failed meanwhile does not wait for a moment of its own.
-            self.office.outbox.let_go(&self.destination.name).await?;
-        }
-        Ok(())
-    }
-
-    /// Whether there is such a destination; what was one may have left the configuration.
-    fn is_there(&self, destination: &DestinationName) -> bool {
-        self.office.live.load().holds.iter().any(|held| held.destination == *destination)
-    }
-
-    /// Leaves the destination alone for as long as `verdict` demands; what a platform has asked for is returned.
-    fn leave_alone(
-        &mut self,
-        claim: &Claim,
-        verdict: &Verdict,
-        pause: Duration,
-        dice: f64,
-    ) -> Vec<(DestinationName, Duration)> {
-        let own = |span: Duration| vec![(self.destination.name.clone(), span)];
-        let live = self.office.live.load();
-        let product = self.destination.platform.product();
-        let holds = match verdict.outcome {
-            Outcome::Wait(wait) => own(self.wait(wait, dice).0),
-            Outcome::WaitEverywhere(wait) => {
-                let (wait, untold) = self.wait(wait, dice);
-                let same = live.holds.iter().filter(|held| held.product == product);
-                same.inspect(|held| held.hold.share_untold(untold))
-                    .map(|held| (held.destination.clone(), wait))
-                    .collect()
-            }
-            // Whoever shuts us out asks for it.
-            Outcome::Gone if verdict.reason == Reason::Banned => own(GONE),
-            Outcome::Gone => {
-                self.hold.rest(GONE);
-                Vec::new()
-            }
-            Outcome::Delivered | Outcome::Refused => {
-                self.trouble.is_over();
-                self.hold.forget_untold();
-                verdict.rest.map(own).unwrap_or_default()
-            }
-            Outcome::Passing | Outcome::Unclear => {
-                let failures = claim.delivery.failures + claim.delivery.unclear + 1;
-                let retry = self.destination.retry;
-                let held = if self.diversion.way(self.office.clock.now()).is_some() {
-                    Some(self.trouble.after_probe(&retry, dice))
-                } else {
-                    self.trouble.after_failure(claim.delivery.id, failures, pause, &retry, dice)
-                };
-                // After a restart one probe tells how things stand.
-                if let Some(span) = held {
-                    self.hold.rest(span);
-                }
-                Vec::new()
-            }
-        };
-        for (name, span) in &holds {
-            if *name == self.destination.name {
-                // Its own, whatever the name may stand for since: the address may have been changed meanwhile.
-                self.hold.extend(*span);
-            } else {
-                live.holds
-                    .iter()
-                    .filter(|held| held.destination == *name)
-                    .for_each(|held| held.hold.extend(*span));
-            }
-        }
-        holds
-    }
-
-    /// How long to wait for a platform that asks to, and how often in a row it has not said how long.
-    fn wait(&self, wait: Wait, dice: f64) -> (Duration, u32) {
-        let nth = match wait {
-            Wait::Untold(_) => self.hold.count_untold(),
-            Wait::Told(_) => {
-                self.hold.forget_untold();
-                0
-            }
-        };
-        (backoff::after_wait(wait, nth, dice), nth)
-    }
-}
-
-fn pause(retry: &Retry, claim: &Claim, verdict: &Verdict, dice: f64) -> Duration {
-    match verdict.outcome {
-        Outcome::Unclear => backoff::after_unclear(retry, claim.delivery.unclear + 1, dice),
-        _ => backoff::after_failure(retry, claim.delivery.failures + 1, dice),
-    }
 }
 
 /// When an attempt that was found open is repeated, by its destination's `retry` and the count of unclear results; nothing
@@ -484,12 +327,4 @@ fn pause(retry: &Retry, claim: &Claim, verdict: &Verdict, dice: f64) -> Duration
 pub fn repeat_interrupted(retry: &Retry, now: Moment, unclear: u32) -> Option<Moment> {
     let pause = || backoff::after_unclear(retry, unclear, fastrand::f64());
     (unclear <= REPEATS).then(|| now.plus(pause()))
-}
-
-/// How long it is until a delivery is tried again.
-fn until(settlement: Settlement, now: Moment) -> Duration {
-    match settlement {
-        Settlement::Again { at, .. } => at.since(now),
-        Settlement::Delivered | Settlement::Simpler | Settlement::Dead(_) => Duration::ZERO,
-    }
 }

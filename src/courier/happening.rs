@@ -94,10 +94,16 @@ fn dead(settled: Settled<'_>, reason: Reason) -> Option<Notice> {
     })
 }
 
-/// `count` more deliveries were given up with one that kept failing; the store has said so in the log.
-pub(super) fn given_up(notices: &Notices, destination: &Destination, words: String, count: u64) {
+/// `count` more deliveries were given up with one; the store has said so in the log.
+pub(super) fn given_up(
+    notices: &Notices,
+    destination: &Destination,
+    reason: Reason,
+    words: String,
+    count: u64,
+) {
     if count > 0 {
-        let (destination, reason) = (Some(destination.name.clone()), Reason::GaveUp);
+        let destination = Some(destination.name.clone());
         notices.tell(Notice::DeadLetters { destination, reason, words, example: None, count });
     }
 }
