@@ -104,6 +104,7 @@ impl Metrics {
                 &meters.received,
                 &meters.accepted,
                 &meters.duplicates,
+                &meters.routed,
                 &meters.unmatched,
                 &meters.dropped,
                 &meters.unreadable,
@@ -125,6 +126,7 @@ impl Metrics {
         let meters = &self.0.meters;
         let of_destination = OfDestination { destination: destination.clone() };
         drop(meters.delivered.get_or_create(&of_destination));
+        drop(meters.folded.get_or_create(&of_destination));
         drop(meters.discarded.get_or_create(&of_destination));
         drop(meters.template_failures.get_or_create(&of_destination));
         drop(meters.attempt_duration.get_or_create(&of_destination));
@@ -169,7 +171,8 @@ impl Metrics {
         match fate {
             Fate::Unmatched => meters.unmatched.get_or_create(&of_source).inc(),
             Fate::Dropped => meters.dropped.get_or_create(&of_source).inc(),
-            Fate::Routed | Fate::Duplicate => 0,
+            Fate::Routed => meters.routed.get_or_create(&of_source).inc(),
+            Fate::Duplicate => 0,
         };
     }
 
@@ -198,6 +201,12 @@ impl Metrics {
         meters.delivered.get_or_create(&of_destination).inc();
         meters.delay.get_or_create(&of_destination).observe(now.since(accepted_at).as_secs_f64());
         meters.last_success.get_or_create(&of_destination).set(seconds(now));
+    }
+
+    /// Of so many further deliveries a message has told that `destination` has.
+    pub fn folded(&self, destination: &DestinationName, count: u64) {
+        let of_destination = OfDestination { destination: destination.clone() };
+        self.0.meters.folded.get_or_create(&of_destination).inc_by(count);
     }
 
     /// So many deliveries to `destination` were given up.

@@ -82,7 +82,8 @@ fn write_words(out: &mut dyn Write, path: &Path, examined: &Examined) -> io::Res
         }
     }
     for Broken { what, count, first } in broken {
-        writeln!(out, "  {what}: {}, the first is number {first}", number(*count))?;
+        let first = if *first > 0 { format!(", the first is number {first}") } else { String::new() };
+        writeln!(out, "  {what}: {}{first}", number(*count))?;
     }
     let size = |bytes| ByteSize(bytes).display().iec();
     let age = match version.cmp(newest) {

@@ -161,6 +161,9 @@ fn tell_delivery(out: &mut dyn Write, delivery: &DeliveryRecord, all: &[Delivery
     if delivery.urgent {
         writeln!(out, "  urgent")?;
     }
+    if let Some(told_as) = &delivery.told_as {
+        writeln!(out, "  told as     {}, for several", cut(told_as, 64))?;
+    }
     writeln!(out, "  {}", counted(delivery.attempts.len() as u64, "attempt"))?;
     for attempt in &delivery.attempts {
         writeln!(out, "    {}", in_a_line(attempt))?;
@@ -174,9 +177,19 @@ fn standing(delivery: &DeliveryRecord, all: &[DeliveryRecord]) -> String {
     let words = delivery.words.as_deref().map(|words| cut(words, 200)).filter(|words| !words.is_empty());
     let words = words.map(|words| format!(": {words}")).unwrap_or_default();
     let at = time_or_none(delivery.settled_at);
+    let told_with = match (delivery.folded_into, delivery.told_with) {
+        (Some(_), Some(event)) => format!(" with the message of #{event}"),
+        (Some(_), None) => " with another message".to_owned(),
+        (None, _) => String::new(),
+    };
     match delivery.state.as_str() {
-        "waiting" => format!("waiting since {}", time(delivery.accepted_at)),
-        "dead" => format!("given up {at} ({reason}){words}"),
+        "waiting" => {
+            let held = delivery.held_until.map(|until| format!("; only counted until {}", time(until)));
+            let told = if told_with.is_empty() { String::new() } else { format!("; told{told_with}") };
+            format!("waiting since {}{}{told}", time(delivery.accepted_at), held.unwrap_or_default())
+        }
+        "folded" => format!("told {at}{told_with}"),
+        "dead" => format!("given up {at}{told_with} ({reason}){words}"),
         "discarded" => format!("discarded {at}; it had been given up ({reason}){words}"),
         "moved" => {
             let successor = all.iter().find(|other| Some(other.id) == delivery.moved_to);
@@ -249,6 +262,10 @@ fn delivery_as_json(delivery: &DeliveryRecord) -> Value {
         "urgent": delivery.urgent,
         "moved_to": delivery.moved_to,
         "instead_of": delivery.instead_of,
+        "told_as": delivery.told_as,
+        "folded_into": delivery.folded_into,
+        "told_with": delivery.told_with.map(|event| event.to_string()),
+        "held_until": delivery.held_until.map(|until| until.to_string()),
         "attempts": delivery.attempts.iter().map(attempt_as_json).collect::<Vec<_>>(),
     })
 }

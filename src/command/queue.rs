@@ -6,9 +6,10 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::clock::Moment;
-use crate::command::listing::{cut, table, time, time_or_none};
+use crate::command::listing::{counted, cut, table, time, time_or_none};
 use crate::command::{Setting, refuse};
-use crate::outbox::{QueueRecord, Records};
+use crate::flood;
+use crate::outbox::{BurstRecord, QueueRecord, Records};
 
 /// Writes how every destination stands to `out`. Gives the exit code.
 pub fn run(out: &mut dyn Write, setting: Setting<'_>) -> Result<u8> {
@@ -58,6 +59,10 @@ enum State {
     Sending(Moment),
     /// Nothing of what waits is due yet.
     Retries(Moment),
+    /// All that waits is only counted until then.
+    Counts(Moment),
+    /// What waits is gathered into a digest then.
+    Gathers(Moment),
     /// Its pace is all that there is to wait for.
     Pace,
     /// Nothing waits.
@@ -87,8 +92,12 @@ impl State {
         }
         match queue.due_at {
             Some(at) if at > now => Self::Retries(at),
-            Some(_) => Self::Pace,
-            None => Self::Idle,
+            Some(_) => gathers_at(queue, now).map_or(Self::Pace, Self::Gathers),
+            None => match queue.held_until {
+                Some(until) if until > now => Self::Counts(until),
+                Some(_) => Self::Pace,
+                None => Self::Idle,
+            },
         }
     }
 
@@ -101,6 +110,8 @@ impl State {
             Self::Failing(_) => "failing",
             Self::Sending(_) => "sending",
             Self::Retries(_) => "retrying",
+            Self::Counts(_) => "counting",
+            Self::Gathers(_) => "gathering",
             Self::Pace => "pace",
             Self::Idle => "idle",
         }
@@ -111,20 +122,47 @@ impl State {
             Self::Suspended(since) | Self::Gone(since) | Self::Failing(since) | Self::Sending(since) => {
                 Some(since)
             }
-            Self::NotConfigured | Self::Waits(_) | Self::Retries(_) | Self::Pace | Self::Idle => None,
+            Self::NotConfigured
+            | Self::Waits(_)
+            | Self::Retries(_)
+            | Self::Counts(_)
+            | Self::Gathers(_)
+            | Self::Pace
+            | Self::Idle => None,
         }
     }
+}
+
+/// The digests of a burst that goes on, and when the next may follow them.
+fn burst(record: BurstRecord, urgent: bool, now: Moment) -> Option<(u32, Moment)> {
+    let last_at = record.last_at.filter(|at| record.digests > 0 && *at <= now)?;
+    let next_at = last_at.plus(flood::pause(record.digests, urgent));
+    (now < next_at.plus(flood::SILENCE)).then_some((record.digests, next_at))
+}
+
+/// When what is in the queue becomes a digest, if all of it waits for one.
+fn gathers_at(queue: &QueueRecord, now: Moment) -> Option<Moment> {
+    // What goes by itself waits for no digest.
+    if queue.alone > 0 {
+        return None;
+    }
+    let QueueRecord { standing, .. } = queue;
+    let parts = [(queue.queued_urgent, standing.urgent_burst, true), (queue.queued, standing.burst, false)];
+    let waits = parts.into_iter().filter(|(count, ..)| *count > 0);
+    let first = waits.map(|(_, record, urgent)| burst(record, urgent, now).map_or(now, |(_, at)| at)).min();
+    first.filter(|at| *at > now)
 }
 
 /// When something is sent next, as far as is known; nothing where nothing waits or nobody can tell. What lies in the past
 /// is due now.
 fn next_attempt(queue: &QueueRecord, state: State, now: Moment) -> Option<Moment> {
-    let due_at = queue.due_at?;
-    if matches!(state, State::NotConfigured | State::Suspended(_)) {
-        return None;
-    }
+    let first = match state {
+        State::NotConfigured | State::Suspended(_) => return None,
+        State::Gathers(at) => Some(at),
+        _ => queue.due_at.into_iter().chain(queue.held_until).min(),
+    };
     let standing = &queue.standing;
-    [Some(due_at), standing.hold_until, standing.rests_until, Some(now)].into_iter().flatten().max()
+    [Some(first?), standing.hold_until, standing.rests_until, Some(now)].into_iter().flatten().max()
 }
 
 /// In words.
@@ -157,9 +195,35 @@ fn words(queue: &QueueRecord, state: State, now: Moment) -> String {
         State::Failing(since) => format!("failing since {}{next_try}{diverted}", time(since)),
         State::Sending(since) => format!("sending, since {}", time(since)),
         State::Retries(at) => format!("retried at {}", time(at)),
+        State::Counts(until) => {
+            format!("more of what it was told of is only counted, the first until {}", time(until))
+        }
+        State::Gathers(at) => format!("gathered into a digest at {}", time(at)),
         State::Pace => "sent as fast as its pace allows".to_owned(),
         State::Idle => "nothing waits".to_owned(),
     }
+}
+
+/// What more there is to say of floods, in words.
+fn floods(queue: &QueueRecord, state: State, now: Moment) -> String {
+    let mut words = Vec::new();
+    if let Some(until) = queue.held_until.filter(|_| !matches!(state, State::Counts(_))) {
+        words.push(format!("; {} of them only counted, the first until {}", queue.held, time(until)));
+    }
+    if queue.gathered > 0 {
+        words.push(format!("; {} of them told with another's message", queue.gathered));
+    }
+    let standing = &queue.standing;
+    for (record, urgent, kind) in
+        [(standing.burst, false, "digest"), (standing.urgent_burst, true, "urgent digest")]
+    {
+        let Some((digests, next_at)) = burst(record, urgent, now) else { continue };
+        words.push(format!("; {} in a row", counted(digests.into(), kind)));
+        if next_at > now && !matches!(state, State::Gathers(_)) {
+            words.push(format!(", the next not before {}", time(next_at)));
+        }
+    }
+    words.concat()
 }
 
 fn tell(out: &mut dyn Write, queues: &[QueueRecord], is_served: bool, now: Moment) -> io::Result<()> {
@@ -176,7 +240,7 @@ fn tell(out: &mut dyn Write, queues: &[QueueRecord], is_served: bool, now: Momen
                 time_or_none(queue.oldest),
                 queue.dead.to_string(),
                 time_or_none(queue.standing.delivered_at),
-                words(queue, State::of(queue, now), now),
+                words(queue, State::of(queue, now), now) + &floods(queue, State::of(queue, now), now),
             ]
         })
         .collect();
@@ -194,11 +258,21 @@ fn as_json(queue: &QueueRecord, now: Moment) -> Value {
         State::Gone(_) => (None, standing.gone_words.as_deref()),
         _ => (None, None),
     };
+    let digests = burst(standing.burst, false, now);
+    let urgent_digests = burst(standing.urgent_burst, true, now);
+    let next_digest = |burst: Option<(u32, Moment)>| burst.map(|(_, at)| at).filter(|at| *at > now);
     json!({
         "destination": queue.destination,
         "configured": queue.configured,
         "waiting": queue.waiting,
         "urgent": queue.urgent,
+        "held": queue.held,
+        "held_until": at(queue.held_until),
+        "gathered": queue.gathered,
+        "digests": digests.map_or(0, |(digests, _)| digests),
+        "next_digest_at": at(next_digest(digests)),
+        "urgent_digests": urgent_digests.map_or(0, |(digests, _)| digests),
+        "next_urgent_digest_at": at(next_digest(urgent_digests)),
         "oldest_at": at(queue.oldest),
         "state": state.as_str(),
         "since": at(state.since()),
@@ -224,6 +298,7 @@ mod tests {
         QueueRecord {
             configured: true,
             waiting: u64::from(due_at.is_some()),
+            queued: u64::from(due_at.is_some()),
             due_at,
             standing,
             ..QueueRecord::default()
@@ -237,6 +312,17 @@ mod tests {
         let failing = || StandingRecord { failing_since: EARLIER, rests_until: LATER, ..none() };
         let gone = || StandingRecord { gone_since: EARLIER, ..failing() };
         let suspended = || StandingRecord { suspended_since: EARLIER, ..gone() };
+        let in_burst = |last_at| StandingRecord {
+            burst: BurstRecord { digests: 2, last_at: Some(Moment(last_at)) },
+            ..none()
+        };
+        let counting = |until, due_at| QueueRecord { held: 2, held_until: until, ..queue(due_at, none()) };
+        let urgent_only = |last_at| {
+            let urgent_burst = BurstRecord { digests: 2, last_at: Some(Moment(last_at)) };
+            let waiting = queue(EARLIER, StandingRecord { urgent_burst, ..none() });
+            QueueRecord { queued: 0, queued_urgent: 1, ..waiting }
+        };
+        let digest_at = Some(Moment(1_030_000));
         for (record, state, next) in [
             (queue(None, none()), "idle", None),
             (queue(Some(Moment(0)), none()), "pace", Some(NOW)),
@@ -249,10 +335,52 @@ mod tests {
             (queue(EARLIER, suspended()), "suspended", None),
             (QueueRecord { configured: false, ..queue(EARLIER, suspended()) }, "not_configured", None),
             (QueueRecord { in_hand_since: EARLIER, ..queue(EARLIER, none()) }, "sending", Some(NOW)),
+            (counting(LATER, None), "counting", LATER),
+            (counting(EARLIER, None), "pace", Some(NOW)),
+            (counting(LATER, EARLIER), "pace", Some(NOW)),
+            (counting(LATER, Some(Moment(3_000_000))), "retrying", LATER),
+            (queue(EARLIER, in_burst(970_000)), "gathering", digest_at),
+            (queue(EARLIER, in_burst(900_000)), "pace", Some(NOW)),
+            (QueueRecord { queued_urgent: 1, ..queue(EARLIER, in_burst(970_000)) }, "pace", Some(NOW)),
+            (QueueRecord { alone: 1, ..queue(EARLIER, in_burst(970_000)) }, "pace", Some(NOW)),
+            (urgent_only(970_000), "gathering", digest_at),
+            (queue(None, in_burst(970_000)), "idle", None),
         ] {
             let found = State::of(&record, NOW);
             assert_eq!((found.as_str(), next_attempt(&record, found, NOW)), (state, next), "{record:?}");
             assert!(!words(&record, found, NOW).is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_floods_is_said_in_words_and_to_programs() {
+        let standing = StandingRecord {
+            burst: BurstRecord { digests: 2, last_at: Some(Moment(970_000)) },
+            urgent_burst: BurstRecord { digests: 1, last_at: Some(Moment(1)) },
+            ..StandingRecord::default()
+        };
+        let queue = QueueRecord {
+            held: 3,
+            held_until: LATER,
+            gathered: 40,
+            alone: 1,
+            ..queue(Some(Moment(0)), standing)
+        };
+        let said = floods(&queue, State::of(&queue, NOW), NOW);
+        let expected = "; 3 of them only counted, the first until 1970-01-01 00:33:20Z; 40 of them told with \
+                        another's message; 2 digests in a row, the next not before 1970-01-01 00:17:10Z";
+        assert_eq!(said, expected, "the urgent burst is long over");
+        let shown = as_json(&queue, NOW);
+        for (key, value) in [
+            ("held", json!(3)),
+            ("held_until", json!(Moment(2_000_000).to_string())),
+            ("gathered", json!(40)),
+            ("digests", json!(2)),
+            ("next_digest_at", json!(Moment(1_030_000).to_string())),
+            ("urgent_digests", json!(0)),
+            ("next_urgent_digest_at", Value::Null),
+        ] {
+            assert_eq!(shown[key], value, "{key}");
         }
     }
 }

@@ -27,12 +27,14 @@ pub(super) struct Meters {
     pub(super) rejected: Family<Rejection, Counter>,
     pub(super) accepted: Family<OfSource, Counter>,
     pub(super) duplicates: Family<OfSource, Counter>,
+    pub(super) routed: Family<OfSource, Counter>,
     pub(super) unmatched: Family<OfSource, Counter>,
     pub(super) dropped: Family<OfSource, Counter>,
     pub(super) unreadable: Family<OfSource, Counter>,
     pub(super) attempts: Family<Attempt, Counter>,
     pub(super) attempt_duration: Family<OfDestination, Histogram>,
     pub(super) delivered: Family<OfDestination, Counter>,
+    pub(super) folded: Family<OfDestination, Counter>,
     pub(super) delay: Family<OfDestination, Histogram>,
     pub(super) last_success: Family<OfDestination, Level>,
     pub(super) moved: Family<OfDestinationBy, Counter>,
@@ -81,12 +83,14 @@ impl Meters {
             rejected: Family::default(),
             accepted: Family::default(),
             duplicates: Family::default(),
+            routed: Family::default(),
             unmatched: Family::default(),
             dropped: Family::default(),
             unreadable: Family::default(),
             attempts: Family::default(),
             attempt_duration: Family::new_with_constructor(|| Histogram::new(ATTEMPT_SECONDS)),
             delivered: Family::default(),
+            folded: Family::default(),
             delay: Family::new_with_constructor(|| Histogram::new(DELAY_SECONDS)),
             last_success: Family::default(),
             moved: Family::default(),
@@ -131,6 +135,11 @@ impl Meters {
             self.duplicates.clone(),
         );
         registry.register(
+            "events_routed",
+            "Accepted events that a rule sends to somebody",
+            self.routed.clone(),
+        );
+        registry.register(
             "events_unmatched",
             "Accepted events that no rule matched, whether or not a default destination took them",
             self.unmatched.clone(),
@@ -163,6 +172,11 @@ impl Meters {
             "deliveries_delivered",
             "Deliveries that the platform has taken",
             self.delivered.clone(),
+        );
+        registry.register(
+            "deliveries_folded",
+            "Deliveries of which a message tells that was made for several, and that the platform has taken",
+            self.folded.clone(),
         );
         registry.register_with_unit(
             "delivery_delay",

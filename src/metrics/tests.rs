@@ -48,6 +48,8 @@ fn a_destination_that_has_left_shows_only_what_is_kept_for_it() {
     let queue = |destination: &str, waiting| Queue {
         destination: destination.to_owned(),
         waiting,
+        held: waiting.min(1),
+        settled: [("dead".to_owned(), waiting)].into(),
         oldest: Some(Moment(1_750_000_000_000)),
         dead: 0,
         is_gone: true,
@@ -62,8 +64,24 @@ fn a_destination_that_has_left_shows_only_what_is_kept_for_it() {
     assert_eq!(line(&text, "bugle_deliveries_oldest_age_seconds{destination=\"old\"}"), "0.5");
     assert_eq!(line(&text, "bugle_deliveries_queued{destination=\"team\"}"), "0");
     assert_eq!(line(&text, "bugle_destination_gone{destination=\"team\"}"), "0");
+    assert_eq!(line(&text, "bugle_deliveries_held{destination=\"old\"}"), "1");
+    assert_eq!(line(&text, "bugle_deliveries_owed{destination=\"old\"}"), "6");
+    assert_eq!(line(&text, "bugle_deliveries_owed{destination=\"team\"}"), "0");
+    assert_eq!(line(&text, "bugle_deliveries_settled{destination=\"old\",state=\"dead\"}"), "3");
+    assert_eq!(line(&text, "bugle_deliveries_settled{destination=\"team\",state=\"folded\"}"), "0");
     for absent in ["hold_seconds{destination=\"old\"", "gone{destination=\"old\"", "\"older\""] {
         assert!(!text.contains(absent), "{absent} in {text}");
+    }
+}
+
+#[test]
+fn what_a_source_has_brought_is_shown_whole_and_by_its_fate() {
+    let brought = [("routed".to_owned(), 5), ("duplicate".to_owned(), 2)].into();
+    let stock = Stock { arrivals: [("backend".to_owned(), brought)].into(), ..Stock::default() };
+    let text = metrics().0.text(&[], Some(&stock)).unwrap();
+    assert_eq!(line(&text, "bugle_events_read{source=\"backend\"}"), "7");
+    for (fate, count) in [("routed", "5"), ("duplicate", "2"), ("dropped", "0"), ("unmatched", "0")] {
+        assert_eq!(line(&text, &format!("bugle_events{{source=\"backend\",fate=\"{fate}\"}}")), count);
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Broken {
     pub what: &'static str,
     /// How often it is so.
     pub count: u64,
-    /// The number of the first such row.
+    /// The number of the first such row; 0: it is about something that has none.
     pub first: i64,
 }
 
@@ -143,5 +143,48 @@ const RELIED_ON: &[(&str, &str)] = &[
          HAVING id > coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)
          UNION ALL SELECT max(id) FROM deliveries
          HAVING max(id) > coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'deliveries'), 0)",
+    ),
+    (
+        "deliveries told with a message that was not delivered",
+        "SELECT id FROM deliveries d WHERE state = 'folded' AND (folded_into IS NULL OR EXISTS (
+             SELECT 1 FROM deliveries leader WHERE leader.id = d.folded_into AND leader.state <> 'delivered'))",
+    ),
+    (
+        "deliveries that wait for a message of several that is not there",
+        "SELECT id FROM deliveries d WHERE state = 'waiting' AND held = 2 AND NOT EXISTS (
+             SELECT 1 FROM deliveries leader WHERE leader.id = d.folded_into AND leader.told_as IS NOT NULL
+             AND leader.destination = d.destination)",
+    ),
+    (
+        "deliveries that wait for the end of a window that is not there",
+        "SELECT id FROM deliveries d WHERE state = 'waiting' AND held = 1 AND NOT EXISTS (
+             SELECT 1 FROM windows w WHERE w.destination = d.destination AND w.error_key = d.error_key)",
+    ),
+    (
+        "windows that hold another number of deliveries than they count",
+        "SELECT 0 AS id FROM windows w WHERE held <> (
+             SELECT count(*) FROM deliveries d WHERE d.destination = w.destination AND d.error_key = w.error_key
+             AND d.state = 'waiting' AND d.held = 1)",
+    ),
+    (
+        "tallies of what waits that are not what waits",
+        "SELECT coalesce(first, 0) AS id FROM (SELECT destination, count FROM tallies WHERE state = 'waiting') t
+         FULL JOIN (SELECT destination, count(*) AS rows, min(id) AS first FROM deliveries WHERE state = 'waiting'
+                    GROUP BY destination) r ON r.destination = t.destination
+         WHERE coalesce(count, 0) <> coalesce(rows, 0)",
+    ),
+    (
+        "tallies of deliveries that are smaller than what is there",
+        "SELECT r.first AS id FROM (SELECT destination, state, count(*) AS rows, min(id) AS first FROM deliveries
+                                    WHERE state <> 'waiting' GROUP BY destination, state) r
+         LEFT JOIN tallies t ON t.destination = r.destination AND t.state = r.state
+         WHERE coalesce(t.count, 0) < rows",
+    ),
+    (
+        "tallies of events that are smaller than what is there",
+        "SELECT r.first AS id FROM (SELECT source, routing, count(*) AS rows, min(id) AS first FROM events
+                                    WHERE product <> 'bugle' GROUP BY source, routing) r
+         LEFT JOIN arrivals a ON a.source = r.source AND a.fate = r.routing
+         WHERE coalesce(a.count, 0) < rows",
     ),
 ];

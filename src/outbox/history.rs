@@ -18,13 +18,11 @@ impl Outbox {
     pub async fn stranded(&self, known: &[DestinationName]) -> Result<Vec<(String, u64)>, StoreError> {
         let known: Vec<String> = known.iter().map(ToString::to_string).collect();
         self.read(move |connection| {
-            let mut count = connection
-                .prepare("SELECT count(*) FROM deliveries WHERE state = 'waiting' AND destination = ?1")?;
             let mut stranded = Vec::new();
             for destination in waited_for(connection)? {
                 if !known.contains(&destination) {
-                    let waiting: i64 = count.query_row([&destination], |row| row.get(0))?;
-                    stranded.push((destination, waiting.unsigned_abs()));
+                    let waiting = waiting(connection, &destination)?;
+                    stranded.push((destination, waiting));
                 }
             }
             Ok(stranded)
@@ -59,6 +57,26 @@ pub(super) fn waited_for(connection: &Connection) -> rusqlite::Result<Vec<String
         .collect()
 }
 
+/// How many deliveries wait for `destination`, in one step however many they are.
+pub(super) fn waiting(connection: &Connection, destination: &str) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT sum(count) FROM tallies WHERE destination = ?1 AND state = 'waiting'")?
+        .query_row([destination], |row| row.get::<_, Option<i64>>(0))
+        .map(|count| count.unwrap_or_default().unsigned_abs())
+}
+
+/// Counts by a name, and then by one of our words.
+fn by_word(connection: &Connection, sql: &str) -> rusqlite::Result<BTreeMap<String, BTreeMap<String, u64>>> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut counts = BTreeMap::<String, BTreeMap<String, u64>>::new();
+    while let Some(row) = rows.next()? {
+        let count = row.get::<_, i64>(2)?.unsigned_abs();
+        counts.entry(row.get(0)?).or_default().insert(row.get(1)?, count);
+    }
+    Ok(counts)
+}
+
 fn stock(connection: &Connection, path: &Path) -> rusqlite::Result<Stock> {
     // One moment for all of it.
     let moment = connection.unchecked_transaction()?;
@@ -66,39 +84,47 @@ fn stock(connection: &Connection, path: &Path) -> rusqlite::Result<Stock> {
         let count = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()));
         moment.prepare(sql)?.query_map([], count)?.collect()
     };
-    let waiting =
-        counts("SELECT destination, count(*) FROM deliveries WHERE state = 'waiting' GROUP BY destination")?;
+    let mut owed = by_word(&moment, "SELECT destination, state, count FROM tallies")?;
+    let held = counts("SELECT destination, sum(held) FROM windows WHERE held > 0 GROUP BY destination")?;
     let dead =
         counts("SELECT destination, count(*) FROM deliveries WHERE state = 'dead' GROUP BY destination")?;
     let gone = counts("SELECT name, gone_since IS NOT NULL FROM destinations")?;
     let suspended = counts("SELECT name, suspended_since IS NOT NULL FROM destinations")?;
-    let names: BTreeSet<&String> = waiting.keys().chain(dead.keys()).chain(gone.keys()).collect();
+    let names: BTreeSet<String> = owed.keys().chain(dead.keys()).chain(gone.keys()).cloned().collect();
     let queues = names.into_iter().map(|destination| {
-        let count = |of: &BTreeMap<String, u64>| of.get(destination).copied().unwrap_or(0);
+        let mut settled = owed.remove(&destination).unwrap_or_default();
+        let count = |of: &BTreeMap<String, u64>| of.get(&destination).copied().unwrap_or(0);
         Ok(Queue {
-            destination: destination.clone(),
-            waiting: count(&waiting),
-            oldest: oldest(&moment, destination)?,
+            waiting: settled.remove("waiting").unwrap_or_default(),
+            settled,
+            held: count(&held),
+            oldest: oldest(&moment, &destination, false)?,
             dead: count(&dead),
             is_gone: count(&gone) > 0,
             is_suspended: count(&suspended) > 0,
+            destination,
         })
     });
     let queues = queues.collect::<rusqlite::Result<_>>()?;
+    let arrivals = by_word(&moment, "SELECT source, fate, count FROM arrivals")?;
     let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
     let file_bytes = size(path) + size(&schema::beside(path, "-wal"));
-    Ok(Stock { queues, file_bytes, used_bytes: prune::used(&moment)? })
+    Ok(Stock { queues, arrivals, file_bytes, used_bytes: prune::used(&moment)? })
 }
 
 /// When the delivery was accepted that is first in the queue of `destination`: the first of the urgent ones or of the
-/// others, whichever came earlier. One that has moved there from elsewhere queues up anew, however old it is.
-pub(super) fn oldest(connection: &Connection, destination: &str) -> rusqlite::Result<Option<Moment>> {
-    let first = "SELECT accepted_at FROM deliveries WHERE destination = ?1 AND state = 'waiting'";
-    let sql = format!(
-        "SELECT min(accepted_at) FROM (
-             SELECT * FROM ({first} AND urgent = 1 ORDER BY id LIMIT 1)
-             UNION ALL SELECT * FROM ({first} AND urgent = 0 ORDER BY id LIMIT 1))"
-    );
-    let oldest: Option<i64> = connection.prepare_cached(&sql)?.query_row([destination], |row| row.get(0))?;
+/// others, whichever came earlier; with what windows hold back if `held` says so. One that has moved there from elsewhere queues up anew, however old it is.
+pub(super) fn oldest(
+    connection: &Connection,
+    destination: &str,
+    held: bool,
+) -> rusqlite::Result<Option<Moment>> {
+    let kinds = if held { "[0,1,2]" } else { "[0,2]" };
+    let sql = "SELECT min((SELECT accepted_at FROM deliveries INDEXED BY deliveries_waiting
+                           WHERE destination = ?1 AND state = 'waiting' AND held = h.value AND urgent = u.value
+                           ORDER BY id LIMIT 1))
+               FROM json_each(?2) h, json_each('[0,1]') u";
+    let oldest: Option<i64> =
+        connection.prepare_cached(sql)?.query_row([destination, kinds], |row| row.get(0))?;
     Ok(oldest.map(Moment))
 }

@@ -16,7 +16,7 @@ use crate::order::Letters;
 use crate::outbox::schema::{self, Lock, OpenError};
 
 pub(super) use queue::names;
-pub use queue::{QueueRecord, StandingRecord};
+pub use queue::{BurstRecord, QueueRecord, StandingRecord};
 
 /// The store, to look into.
 #[derive(Debug)]
@@ -103,6 +103,14 @@ pub struct DeliveryRecord {
     pub moved_to: Option<i64>,
     /// The destination that it was first meant for.
     pub instead_of: Option<String>,
+    /// How its message tells of several events: `digest` or `more`; nothing: it tells of its own event alone.
+    pub told_as: Option<String>,
+    /// The delivery whose message tells of this one, too.
+    pub folded_into: Option<i64>,
+    /// The event that this message carries the number of; nothing once it is forgotten.
+    pub told_with: Option<EventId>,
+    /// Until when it is only counted: the end of the window of its error.
+    pub held_until: Option<Moment>,
     /// Every try.
     pub attempts: Vec<AttemptRecord>,
 }
@@ -200,8 +208,11 @@ impl Records {
         event.deliveries = moment
             .prepare(
                 "SELECT id, destination, rule, template, urgent, accepted_at, state, settled_at, reason, words, moved_to,
-                        instead_of
-                 FROM deliveries WHERE event = ?1 AND (?2 IS NULL OR destination = ?2) ORDER BY id",
+                        instead_of, told_as, folded_into,
+                        (SELECT leader.event FROM deliveries leader WHERE leader.id = d.folded_into),
+                        (SELECT w.ends_at FROM windows w WHERE d.state = 'waiting' AND d.held = 1
+                         AND w.destination = d.destination AND w.error_key = d.error_key)
+                 FROM deliveries d WHERE event = ?1 AND (?2 IS NULL OR destination = ?2) ORDER BY id",
             )?
             .query_map(params![id.0, destination], delivery)?
             .collect::<Result<_, _>>()?;
@@ -312,6 +323,10 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
         words: row.get(9)?,
         moved_to: row.get(10)?,
         instead_of: row.get(11)?,
+        told_as: row.get(12)?,
+        folded_into: row.get(13)?,
+        told_with: row.get::<_, Option<i64>>(14)?.map(EventId),
+        held_until: moment(row, 15)?,
         attempts: Vec::new(),
     })
 }

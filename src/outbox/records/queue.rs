@@ -20,6 +20,18 @@ pub struct QueueRecord {
     pub waiting: u64,
     /// Those of them that are urgent.
     pub urgent: u64,
+    /// Those of them that are only counted until the window of their error ends.
+    pub held: u64,
+    /// When the first of those windows ends.
+    pub held_until: Option<Moment>,
+    /// Those of them that a message is to tell of beside its own event.
+    pub gathered: u64,
+    /// Those of them that are in the queue and are not urgent.
+    pub queued: u64,
+    /// Those of them that are in the queue and are urgent.
+    pub queued_urgent: u64,
+    /// Those of them that are in the queue and go by themselves, whatever waits.
+    pub alone: u64,
     /// When the first of them in the queue was accepted.
     pub oldest: Option<Moment>,
     /// When the first of them is due.
@@ -55,6 +67,19 @@ pub struct StandingRecord {
     pub rests_until: Option<Moment>,
     /// When its platform last took a message.
     pub delivered_at: Option<Moment>,
+    /// The digests of the burst that it is in, or was in last.
+    pub burst: BurstRecord,
+    /// The same of urgent ones.
+    pub urgent_burst: BurstRecord,
+}
+
+/// Digests that have followed one another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BurstRecord {
+    /// How many there were.
+    pub digests: u32,
+    /// When the last of them was gathered.
+    pub last_at: Option<Moment>,
 }
 
 /// All of them, by name.
@@ -65,13 +90,19 @@ pub(super) fn queues(connection: &Connection, configured: &[String]) -> rusqlite
     let waited_for = history::waited_for(&moment)?;
     let names: BTreeSet<&String> = configured.iter().chain(&waited_for).chain(dead.keys()).collect();
     let queues = names.into_iter().map(|name| {
-        let [waiting, urgent] = waiting(&moment, name)?;
+        let (held, held_until) = held(&moment, name)?;
         Ok(QueueRecord {
             destination: name.clone(),
             configured: configured.contains(name),
-            waiting,
-            urgent,
-            oldest: history::oldest(&moment, name)?,
+            waiting: history::waiting(&moment, name)?,
+            urgent: urgent(&moment, name)?,
+            held,
+            held_until,
+            gathered: gathered(&moment, name)?,
+            queued: queued(&moment, name, "urgent = 0")?,
+            queued_urgent: queued(&moment, name, "urgent = 1")?,
+            alone: queued(&moment, name, "(told_as IS NOT NULL OR alone = 1 OR unclear > 0)")?,
+            oldest: history::oldest(&moment, name, true)?,
             due_at: due_at(&moment, name)?,
             in_hand_since: in_hand_since(&moment, name)?,
             dead: dead.get(name).copied().unwrap_or_default(),
@@ -95,22 +126,46 @@ fn dead(connection: &Connection) -> rusqlite::Result<BTreeMap<String, u64>> {
     connection.prepare_cached(sql)?.query_map([], count)?.collect()
 }
 
-/// How many wait, and how many of those are urgent.
-fn waiting(connection: &Connection, destination: &str) -> rusqlite::Result<[u64; 2]> {
-    let count = |condition: &str| {
-        let sql = format!(
-            "SELECT count(*) FROM deliveries INDEXED BY deliveries_waiting
-             WHERE destination = ?1 AND state = 'waiting' {condition}"
-        );
-        let count = connection.prepare_cached(&sql)?.query_row([destination], |row| row.get::<_, i64>(0))?;
-        Ok::<_, rusqlite::Error>(count.unsigned_abs())
-    };
-    Ok([count("")?, count("AND urgent = 1")?])
+fn count(connection: &Connection, sql: &str, destination: &str) -> rusqlite::Result<u64> {
+    let count = connection.prepare_cached(sql)?.query_row([destination], |row| row.get::<_, i64>(0))?;
+    Ok(count.unsigned_abs())
+}
+
+/// How many of those that wait are urgent.
+fn urgent(connection: &Connection, destination: &str) -> rusqlite::Result<u64> {
+    let sql = "SELECT count(*) FROM deliveries INDEXED BY deliveries_waiting
+               WHERE destination = ?1 AND state = 'waiting' AND held IN (0, 1, 2) AND urgent = 1";
+    count(connection, sql, destination)
+}
+
+/// How many are in the queue, of those for which `condition` holds.
+fn queued(connection: &Connection, destination: &str, condition: &str) -> rusqlite::Result<u64> {
+    let sql = format!(
+        "SELECT count(*) FROM deliveries WHERE destination = ?1 AND state = 'waiting' AND held = 0 AND {condition}"
+    );
+    count(connection, &sql, destination)
+}
+
+/// How many of those that wait another's message is to tell of.
+fn gathered(connection: &Connection, destination: &str) -> rusqlite::Result<u64> {
+    let sql = "SELECT count(*) FROM deliveries INDEXED BY deliveries_waiting
+               WHERE destination = ?1 AND state = 'waiting' AND held = 2";
+    count(connection, sql, destination)
+}
+
+/// How many of those that wait windows hold back, and when the first of these ends.
+fn held(connection: &Connection, destination: &str) -> rusqlite::Result<(u64, Option<Moment>)> {
+    connection
+        .prepare_cached(
+            "SELECT coalesce(sum(held), 0), min(ends_at) FROM windows INDEXED BY windows_holding
+             WHERE destination = ?1 AND held > 0",
+        )?
+        .query_row([destination], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), moment(row, 1)?)))
 }
 
 fn due_at(connection: &Connection, destination: &str) -> rusqlite::Result<Option<Moment>> {
     let sql = "SELECT min(due_at) FROM deliveries INDEXED BY deliveries_due
-               WHERE destination = ?1 AND state = 'waiting'";
+               WHERE destination = ?1 AND state = 'waiting' AND held = 0";
     connection.prepare_cached(sql)?.query_row([destination], |row| moment(row, 0))
 }
 
@@ -129,7 +184,7 @@ fn standings(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Stand
     connection
         .prepare_cached(
             "SELECT name, suspended_since, gone_since, gone_words, failing_since, diverting_since, diverted_to,
-                    hold_until, hold_reason, rests_until, delivered_at
+                    hold_until, hold_reason, rests_until, delivered_at, digests, digest_at, urgent_digests, urgent_digest_at
              FROM destinations",
         )?
         .query_map([], |row| {
@@ -144,6 +199,8 @@ fn standings(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Stand
                 hold_reason: row.get(8)?,
                 rests_until: moment(row, 9)?,
                 delivered_at: moment(row, 10)?,
+                burst: BurstRecord { digests: row.get(11)?, last_at: moment(row, 12)? },
+                urgent_burst: BurstRecord { digests: row.get(13)?, last_at: moment(row, 14)? },
             };
             Ok((row.get(0)?, standing))
         })?

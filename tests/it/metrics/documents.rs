@@ -215,7 +215,7 @@ async fn the_words_in_the_labels_are_all_explained() {
     let page = fs::read_to_string(page("METRICS.md")).unwrap();
     let (_, words) = page.split_once("## The words in the labels").unwrap();
     for sample in shown.families.values().flat_map(|family| &family.samples) {
-        for label in ["reason", "outcome", "result"] {
+        for label in ["reason", "outcome", "result", "fate", "state"] {
             let value = sample.labels.get(label);
             assert!(value.is_none_or(|value| words.contains(&format!("`{value}`"))), "{value:?} of {label}");
         }

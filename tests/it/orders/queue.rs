@@ -217,3 +217,49 @@ async fn what_waits_for_a_destination_that_has_left_can_be_seen_and_moved() {
     wait_shown(&place.slack, 1).await;
     well(&place, &["resume", "slack"]);
 }
+
+#[tokio::test]
+async fn what_is_only_counted_is_told_of_with_its_end() {
+    let place = place(TO_SLACK);
+    edit(&place, "collapse = \"off\"", "collapse = \"30m\"");
+    let bugle = place.serve();
+    let mut ids = Vec::new();
+    for id in ["one", "two", "three"] {
+        let trigger = json!({"trigger": {"type": "exception"}, "error": {"errorId": "the same"}});
+        ids.extend(bugle.accept("backend", bugsnag(id, trigger)).await);
+        place.until("SELECT count(*) FROM windows", "1").await;
+    }
+    let counting = until_state(&place, "slack", "counting").await;
+    let count = |key: &str| counting[key].as_u64().unwrap();
+    assert_eq!((count("waiting"), count("held"), count("gathered"), count("digests")), (2, 2, 0, 0));
+    assert!(counting["oldest_at"].is_string() && counting["held_until"].is_string(), "{counting}");
+    assert_eq!(counting["next_attempt_at"], counting["held_until"]);
+    assert!(well(&place, &["queue"]).contains("only counted, the first until"));
+    let told = as_json(&place, &["dead-letters", "show", &ids[2]]);
+    assert_eq!(told["deliveries"][0]["held_until"], counting["held_until"]);
+    assert!(well(&place, &["dead-letters", "show", &ids[2]]).contains("; only counted until 20"));
+    let slack = ("destination", "slack");
+    Exposition::of(&bugle).await.shows(&[
+        ("bugle_deliveries_held", &[slack], 2.0),
+        ("bugle_deliveries_queued", &[slack], 2.0),
+        ("bugle_deliveries_oldest_age_seconds", &[slack], 0.0),
+        ("bugle_deliveries_owed", &[slack], 3.0),
+    ]);
+    edit(&place, "collapse = \"30m\"", "collapse = \"off\"");
+    wait_shown(&place.slack, 2).await;
+    until_state(&place, "slack", "idle").await;
+    place.until("SELECT count(*) FROM deliveries WHERE state = 'folded'", "1").await;
+    let told = as_json(&place, &["dead-letters", "show", &ids[2]]);
+    assert_eq!(told["deliveries"][0]["told_with"], ids[1], "{told}");
+    let words = well(&place, &["dead-letters", "show", &ids[2]]);
+    assert!(words.contains(&format!("with the message of #{}", ids[1])), "{words}");
+    assert!(well(&place, &["dead-letters", "show", &ids[1]]).contains("told as     more, for several"));
+    let shown = Exposition::of(&bugle).await;
+    shown.shows(&[
+        ("bugle_deliveries_folded_total", &[slack], 1.0),
+        ("bugle_deliveries_settled", &[slack, ("state", "folded")], 1.0),
+        ("bugle_deliveries_settled", &[slack, ("state", "delivered")], 2.0),
+        ("bugle_deliveries_held", &[slack], 0.0),
+    ]);
+    assert_eq!(well(&place, &["check-store"]).lines().next().unwrap().rsplit(' ').next(), Some("order"));
+}
