@@ -31,6 +31,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::clock::Clock;
+
 pub use answer::{Answer, Behaviour};
 pub use request::Request;
 pub use tracker::post;
@@ -138,6 +140,8 @@ pub struct Received {
     pub answer: Option<Answer>,
     /// When it had been read.
     pub at: Instant,
+    /// The same by the server's own clock.
+    pub passed: Duration,
 }
 
 impl Received {
@@ -145,6 +149,22 @@ impl Received {
     pub fn is_shown(&self) -> bool {
         self.answer.as_ref().is_some_and(|answer| (200..300).contains(&answer.status))
     }
+}
+
+/// What Teams takes from one person in any five minutes, over all of that person's webhooks. It answers what is beyond
+/// like everything else, and does not show it.
+pub const CEILING: (usize, Duration) = (25, Duration::from_mins(5));
+
+/// The most requests that `chats`, which share a clock, got together within any `span`.
+pub fn most_within(chats: &[&Pretend], span: Duration) -> usize {
+    let mut times: Vec<Duration> =
+        chats.iter().flat_map(|chat| chat.received()).map(|received| received.passed).collect();
+    times.sort_unstable();
+    let since = |end: usize, at: Duration| {
+        let before = times.iter().take(end).rev();
+        before.take_while(|other| at.saturating_sub(**other) < span).count()
+    };
+    times.iter().enumerate().map(|(index, at)| since(index + 1, *at)).max().unwrap_or(0)
 }
 
 /// Fewer requests than awaited arrived in time.
@@ -170,10 +190,15 @@ pub struct Pretend {
 impl Pretend {
     /// Starts a server that plays `product`, on a free port of loopback.
     pub fn start(product: Product) -> io::Result<Self> {
+        Self::start_by(Clock::system(), product)
+    }
+
+    /// The same with limits that count by `clock`.
+    pub fn start_by(clock: Clock, product: Product) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(server::Shared::new(product));
+        let shared = Arc::new(server::Shared::new(product, clock));
         let stop = CancellationToken::new();
         let (for_thread, until) = (Arc::clone(&shared), stop.clone());
         let thread = thread::Builder::new()
@@ -255,6 +280,11 @@ impl Pretend {
     /// Whether to keep the platform's rate limits and to answer 429 beyond them; off at first.
     pub fn keep_rates(&self, keep: bool) {
         self.shared.keep_rates(keep);
+    }
+
+    /// Keeps also the limits that count for minutes: Discord's for the channel, whatever its webhook has been told.
+    pub fn keep_all_rates(&self) {
+        self.shared.keep_all_rates();
     }
 
     /// Makes the webhook's channel a Discord forum, or an ordinary channel again.

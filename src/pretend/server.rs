@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
@@ -16,11 +16,13 @@ use tokio_util::sync::CancellationToken;
 use super::rate::Rates;
 use super::wire::Wire;
 use super::{Answer, Behaviour, Product, Received, Request, Webhook, pings};
+use crate::clock::Clock;
 
 /// What the server's thread and its owner both see.
 #[derive(Debug)]
 pub(super) struct Shared {
     product: Product,
+    clock: Clock,
     received: watch::Sender<Vec<Arc<Received>>>,
     state: Mutex<State>,
 }
@@ -35,7 +37,7 @@ struct State {
 }
 
 impl Shared {
-    pub(super) fn new(product: Product) -> Self {
+    pub(super) fn new(product: Product, clock: Clock) -> Self {
         let state = State {
             webhook: Webhook::fresh(product),
             script: VecDeque::new(),
@@ -43,7 +45,7 @@ impl Shared {
             rates: Rates::new(product),
             number: 0,
         };
-        Self { product, received: watch::Sender::new(Vec::new()), state: Mutex::new(state) }
+        Self { product, clock, received: watch::Sender::new(Vec::new()), state: Mutex::new(state) }
     }
 
     pub(super) fn webhook(&self) -> Webhook {
@@ -72,6 +74,10 @@ impl Shared {
         self.state().rates.keep(keep);
     }
 
+    pub(super) fn keep_all_rates(&self) {
+        self.state().rates.keep_long();
+    }
+
     pub(super) fn forum(&self, forum: bool) {
         self.state().webhook.forum = forum;
     }
@@ -84,7 +90,8 @@ impl Shared {
     /// What to do with `request`, and the answer that it will get if it gets one. Records it.
     fn take(&self, request: Request) -> (Behaviour, Answer) {
         let at = Instant::now();
-        let (behaviour, answer) = self.state().decide(self.product, &request, at);
+        let passed = self.clock.steady();
+        let (behaviour, answer) = self.state().decide(self.product, &request, passed);
         let json = request.json();
         let is_answered = !matches!(behaviour, Behaviour::Hang | Behaviour::Close | Behaviour::Reset);
         let received = Received {
@@ -93,6 +100,7 @@ impl Shared {
             request,
             answer: is_answered.then(|| answer.clone()),
             at,
+            passed,
         };
         self.received.send_modify(|all| all.push(Arc::new(received)));
         (behaviour, answer)
@@ -100,12 +108,12 @@ impl Shared {
 }
 
 impl State {
-    fn decide(&mut self, product: Product, request: &Request, at: Instant) -> (Behaviour, Answer) {
+    fn decide(&mut self, product: Product, request: &Request, passed: Duration) -> (Behaviour, Answer) {
         self.number += 1;
         let behaviour = self.script.pop_front().or_else(|| self.always.clone()).unwrap_or(Behaviour::Normal);
         let answer = match &behaviour {
-            Behaviour::Normal => self.platform(product, request, at),
-            Behaviour::Late(delay) => self.platform(product, request, at).after(*delay),
+            Behaviour::Normal => self.platform(product, request, passed),
+            Behaviour::Late(delay) => self.platform(product, request, passed).after(*delay),
             Behaviour::Answer(answer)
             | Behaviour::Half(answer)
             | Behaviour::Drip(answer, _)
@@ -116,8 +124,8 @@ impl State {
     }
 
     /// The platform's own answer: first its rate limit, which counts refused requests too, then its judgement.
-    fn platform(&mut self, product: Product, request: &Request, at: Instant) -> Answer {
-        let (refused, headers) = self.rates.take(at);
+    fn platform(&mut self, product: Product, request: &Request, passed: Duration) -> Answer {
+        let (refused, headers) = self.rates.take(passed);
         let mut answer = refused.unwrap_or_else(|| self.webhook.judge(product, request, self.number));
         answer.headers.extend(headers);
         answer

@@ -159,3 +159,20 @@ fn every_product_has_a_webhook_of_its_own() {
         assert!(Pretend::start(product).unwrap().url().starts_with("http://127.0.0.1:"));
     }
 }
+
+#[test]
+fn the_most_that_came_within_a_span_is_counted_over_all_servers_of_a_clock() {
+    let clock = Clock::by_hand(crate::clock::Moment(0));
+    let pretends = [(); 2].map(|()| Pretend::start_by(clock.clone(), Product::Slack).unwrap());
+    let chats: Vec<&Pretend> = pretends.iter().collect();
+    assert_eq!(most_within(&chats, CEILING.1), 0);
+    for (number, (pause, chat)) in [(0, 0), (1, 1), (4, 0), (1, 1), (4, 1)].into_iter().enumerate() {
+        clock.advance(Duration::from_mins(pause));
+        let body = format!(r#"{{"text":"number {number}"}}"#);
+        let headers = format!("Content-Length: {}\r\nConnection: close", body.len());
+        raw(&pretends[chat], &request(&pretends[chat], &headers, &body));
+    }
+    assert_eq!(most_within(&chats, CEILING.1), 2, "what came five minutes earlier is over");
+    assert_eq!(most_within(&chats, Duration::from_mins(6)), 3);
+    assert_eq!(most_within(&chats[..1], CEILING.1), 1);
+}

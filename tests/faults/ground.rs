@@ -33,6 +33,8 @@ pub(crate) struct Knobs {
     pub(crate) rates: [&'static str; 4],
     /// Where the store's folder lies, if not in the story's.
     pub(crate) store: Option<PathBuf>,
+    /// What is said of floods.
+    pub(crate) flood: &'static str,
     /// Appended to the configuration.
     pub(crate) more: String,
 }
@@ -46,6 +48,7 @@ impl Default for Knobs {
             keep: "30d",
             rates: ["1/s", "3/s", "2/s", "2/s"],
             store: None,
+            flood: "collapse = \"off\"\ndigest_over = \"off\"",
             more: String::new(),
         }
     }
@@ -106,7 +109,7 @@ impl Ground {
     }
 
     pub(crate) fn configuration(&self) -> String {
-        let Knobs { timeout, give_up_after, keep, more, .. } = &self.knobs;
+        let Knobs { timeout, give_up_after, keep, flood, more, .. } = &self.knobs;
         let hosts: Vec<String> = self.chats.iter().map(|chat| format!("{:?}", chat.host())).collect();
         let rooms: String = (0..ROOMS.len()).map(|room| self.room(room)).collect();
         format!(
@@ -126,6 +129,7 @@ tokens = [{{ file = "token" }}]
 type = "bugfender"
 tokens = [{{ file = "token" }}]
 [delivery]
+{flood}
 allowed_hosts = ["localhost", {hosts}]
 retry = {{ first = "50ms", most = "500ms", give_up_after = "{give_up}ms" }}
 timeout = "{timeout}ms"

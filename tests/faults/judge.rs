@@ -3,6 +3,7 @@
 //! - Every event that was answered 200 is in the store, whole, with a delivery for each destination that is to hear of it.
 //! - Each delivery has ended: delivered, and then the chat has shown it; moved, and then the one that took it over has
 //!   ended; given up or discarded, and then a person can see it.
+//! - What is folded stands in a message that the chat has shown, and in no other.
 //! - Nothing is shown twice, except where an attempt's end was unknown: a kill, or an answer that was lost. Such a
 //!   repeat must say that it may be one.
 //! - What was not answered 200 may be there, but never half; what nobody posted is not there at all.
@@ -11,6 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bugle::event::EventId;
 use rusqlite::Connection;
 
 use crate::ground::ROOMS;
@@ -18,6 +20,7 @@ use crate::ledger::{Answer, Known, Mark, marks_in};
 use crate::relay::LOG;
 use crate::stage::Stage;
 use crate::story::Fault;
+use crate::sums::judge_sums;
 
 /// What a story came to.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +48,9 @@ struct Delivery {
     destination: String,
     state: String,
     moved_to: Option<i64>,
+    folded_into: Option<i64>,
+    /// Whether its message tells of several.
+    leads: bool,
     unclear: u64,
     urgent: bool,
 }
@@ -55,10 +61,7 @@ struct Evidence<'a> {
     /// The events of the store, by their marks.
     stored: BTreeMap<Mark, Vec<i64>>,
     deliveries: BTreeMap<i64, Delivery>,
-    /// How often each chat has shown each event, and how often it said that it may be a repeat.
-    shown: Shown<'a>,
-    /// What each chat has shown first, in that order.
-    order: Vec<(&'a str, Mark)>,
+    seen: Seen<'a>,
     /// The events of each request.
     requests: Vec<Vec<Mark>>,
 }
@@ -70,6 +73,11 @@ pub(crate) fn judge(stage: &Stage, fault: &Fault) -> Findings {
     let log = std::fs::read_to_string(stage.ground.path().join(LOG)).unwrap_or_default();
     if log.contains("panicked at") {
         findings.faults.push("bugle panicked".to_owned());
+    }
+    if !fault.forgets
+        && let Ok(store) = stage.ground.look()
+    {
+        findings.faults.extend(judge_sums(&store));
     }
     match gather(stage, &mut findings) {
         Ok(evidence) => {
@@ -118,7 +126,8 @@ fn gather<'a>(stage: &Stage, findings: &mut Findings) -> rusqlite::Result<Eviden
     let deliveries = connection
         .prepare(
             "SELECT d.id, d.event, d.destination, d.state, d.moved_to, d.urgent,
-                    (SELECT count(*) FROM attempts a WHERE a.delivery = d.id AND a.outcome = 'unclear')
+                    (SELECT count(*) FROM attempts a WHERE a.delivery = d.id AND a.outcome = 'unclear'),
+                    d.folded_into, d.told_as IS NOT NULL
              FROM deliveries d",
         )?
         .query_map([], |row| {
@@ -129,21 +138,16 @@ fn gather<'a>(stage: &Stage, findings: &mut Findings) -> rusqlite::Result<Eviden
                 moved_to: row.get(4)?,
                 urgent: row.get(5)?,
                 unclear: row.get::<_, u32>(6)?.into(),
+                folded_into: row.get(7)?,
+                leads: row.get(8)?,
             };
             Ok((row.get(0)?, delivery))
         })?
         .collect::<rusqlite::Result<_>>()?;
-    let (shown, order) = look_at_chats(stage, findings);
+    let seen = look_at_chats(stage, &deliveries, findings);
     let requests = stage.ledger.all().into_iter();
     let requests = requests.map(|posted| posted.events.into_iter().map(|(mark, _)| mark).collect());
-    Ok(Evidence {
-        known: stage.ledger.events(),
-        stored,
-        deliveries,
-        shown,
-        order,
-        requests: requests.collect(),
-    })
+    Ok(Evidence { known: stage.ledger.events(), stored, deliveries, seen, requests: requests.collect() })
 }
 
 /// What is wrong with the store itself, by SQLite's word and by ours.
@@ -187,12 +191,30 @@ fn check_store(connection: &Connection, findings: &mut Findings) -> rusqlite::Re
     Ok(())
 }
 
-/// How often each chat has shown each event, and how often as a repeat.
-type Shown<'a> = BTreeMap<(&'a str, Mark), (u64, u64)>;
+/// How often, and how often with a word that it may be a repeat.
+type Times = (u64, u64);
 
-fn look_at_chats<'a>(stage: &Stage, findings: &mut Findings) -> (Shown<'a>, Vec<(&'a str, Mark)>) {
-    let (mut shown, mut order) = (Shown::new(), Vec::new());
+/// What the chats have shown.
+#[derive(Default)]
+struct Seen<'a> {
+    /// Each event that was told alone.
+    shown: BTreeMap<(&'a str, Mark), Times>,
+    /// What each chat has shown first of those, in that order.
+    order: Vec<(&'a str, Mark)>,
+    /// Each message that tells of several, by the delivery that leads.
+    gathered: BTreeMap<i64, Times>,
+}
+
+fn look_at_chats<'a>(
+    stage: &Stage,
+    deliveries: &BTreeMap<i64, Delivery>,
+    findings: &mut Findings,
+) -> Seen<'a> {
+    let mut seen = Seen::default();
     for ((name, _), chat) in ROOMS.into_iter().zip(&stage.ground.chats) {
+        let here = deliveries.iter().filter(|(_, delivery)| delivery.leads && delivery.destination == name);
+        let leaders: BTreeMap<String, i64> =
+            here.map(|(id, delivery)| (EventId(delivery.event).to_string(), *id)).collect();
         for received in chat.received() {
             let is_hurry = received.answer.as_ref().is_some_and(|answer| answer.why == "too many requests");
             findings.hurried += u64::from(is_hurry);
@@ -202,23 +224,35 @@ fn look_at_chats<'a>(stage: &Stage, findings: &mut Findings) -> (Shown<'a>, Vec<
                 continue;
             }
             findings.shown += 1;
-            let body = String::from_utf8_lossy(&received.request.body);
-            for mark in marks_in(&body) {
-                let (times, excused) = shown.entry((name, mark)).or_default();
-                *times += 1;
-                if *times == 1 {
-                    order.push((name, mark));
-                }
-                *excused += u64::from(body.contains("may be a repeat"));
-            }
+            seen.look(name, &String::from_utf8_lossy(&received.request.body), &leaders);
         }
     }
-    (shown, order)
+    seen
+}
+
+impl<'a> Seen<'a> {
+    fn look(&mut self, room: &'a str, body: &str, leaders: &BTreeMap<String, i64>) {
+        let excuse = u64::from(body.contains("may be a repeat"));
+        let mut words = body.split(|letter: char| !letter.is_ascii_alphanumeric());
+        if let Some(leader) = words.find_map(|word| leaders.get(word)) {
+            let (times, excused) = self.gathered.entry(*leader).or_default();
+            (*times, *excused) = (*times + 1, *excused + excuse);
+            return;
+        }
+        for mark in marks_in(body) {
+            let (times, excused) = self.shown.entry((room, mark)).or_default();
+            *times += 1;
+            if *times == 1 {
+                self.order.push((room, mark));
+            }
+            *excused += excuse;
+        }
+    }
 }
 
 impl Evidence<'_> {
     fn times(&self, destination: &str, mark: Mark) -> u64 {
-        self.shown.get(&(destination, mark)).map_or(0, |(times, _)| *times)
+        self.seen.shown.get(&(destination, mark)).map_or(0, |(times, _)| *times)
     }
 
     fn judge_events(&self, fault: &Fault, findings: &mut Findings) {
@@ -274,12 +308,28 @@ impl Evidence<'_> {
             }
             let Delivery { destination, state, .. } = delivery;
             match (state.as_str(), delivery.moved_to) {
+                ("folded", _) => return self.follow_folded(delivery, mark),
+                ("delivered", _) if self.seen.gathered.contains_key(&id) => return Ok(()),
                 ("delivered", _) if self.times(destination, mark) > 0 => return Ok(()),
                 ("delivered", _) => return Err(format!("delivered, and not shown in {destination}")),
                 ("dead" | "discarded", _) => return Ok(()),
                 ("moved", Some(next)) => id = next,
                 (other, _) => return Err(format!("it is {other} at {destination}")),
             }
+        }
+    }
+
+    /// A message of others tells of it, and that has been seen.
+    fn follow_folded(&self, delivery: &Delivery, mark: Mark) -> Result<(), String> {
+        let leader = delivery.folded_into.unwrap_or_default();
+        if self.times(&delivery.destination, mark) > 0 {
+            return Err(format!("told alone and with others at {}", delivery.destination));
+        }
+        match self.deliveries.get(&leader) {
+            Some(message) if message.state == "delivered" && self.seen.gathered.contains_key(&leader) => {
+                Ok(())
+            }
+            Some(_) | None => Err("it is folded into a message that nobody has seen".to_owned()),
         }
     }
 
@@ -294,7 +344,7 @@ impl Evidence<'_> {
 
     fn judge_order(&self, findings: &mut Findings) {
         let mut last: BTreeMap<(&str, bool), (i64, Mark)> = BTreeMap::new();
-        for (room, mark) in &self.order {
+        for (room, mark) in &self.seen.order {
             let event = self.stored.get(mark).and_then(|events| events.first());
             let is_it = |delivery: &Delivery| Some(&delivery.event) == event && delivery.destination == *room;
             let Some((id, delivery)) = self.deliveries.iter().find(|(_, delivery)| is_it(delivery)) else {
@@ -310,7 +360,7 @@ impl Evidence<'_> {
     }
 
     fn judge_doubles(&self, fault: &Fault, findings: &mut Findings) {
-        for ((room, mark), (times, excused)) in &self.shown {
+        for ((room, mark), (times, excused)) in &self.seen.shown {
             if !self.known.contains_key(mark) {
                 findings.faults.push(format!("{mark} is shown in {room}, and nobody posted it"));
             }
@@ -327,6 +377,14 @@ impl Evidence<'_> {
                     "DOUBLED: {mark} is shown {times} times in {room}, {excused} of them said so, \
                      after {unclear} unclear attempts"
                 ));
+            }
+        }
+        for (leader, (times, excused)) in &self.seen.gathered {
+            let unclear = self.deliveries.get(leader).map_or(0, |delivery| delivery.unclear);
+            let more = times.saturating_sub(1);
+            findings.doubled += more;
+            if *excused < more || more > unclear {
+                findings.faults.push(format!("DOUBLED: a message of several is shown {times} times"));
             }
         }
         if !fault.may_die && findings.dead > 0 {

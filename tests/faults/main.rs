@@ -25,6 +25,9 @@ mod stage;
 #[cfg(test)]
 mod story;
 #[cfg(test)]
+#[path = "../floods/sums.rs"]
+mod sums;
+#[cfg(test)]
 mod tracker;
 
 use std::process::ExitCode;

@@ -36,6 +36,8 @@ pub(crate) struct Stage {
     pub(crate) dice: Rng,
     /// How large events may be, about.
     pub(crate) padding: usize,
+    /// How many different errors there are; nothing: each event is of its own.
+    pub(crate) errors: Option<u32>,
     /// How many faults this story has.
     pub(crate) rounds: u32,
     /// What the story itself found wrong.
@@ -70,6 +72,7 @@ impl Stage {
             ledger: Arc::default(),
             dice: Rng::with_seed(seed),
             padding: 15_000,
+            errors: None,
             rounds,
             complaints: Vec::new(),
             planted: None,
@@ -158,13 +161,13 @@ impl Stage {
         for _ in 0..trackers {
             let (ledger, door) = (Arc::clone(&self.ledger), self.door.subscribe());
             let (mut dice, last) = (self.dice.fork(), Arc::clone(&self.last_mark));
-            let padding = self.padding;
+            let (padding, errors) = (self.padding, self.errors);
             load.spawn(async move {
                 for _ in 0..each {
                     sleep(pause.mul_f64(dice.f64())).await;
                     // Room for the events of one body.
                     let mut next = last.fetch_add(8, Ordering::Relaxed);
-                    let webhook = Webhook::any(&mut dice, &mut next, padding);
+                    let webhook = Webhook::any(&mut dice, &mut next, padding, errors);
                     let times = if dice.u32(..8) == 0 { 2 } else { 1 };
                     for _ in 0..times {
                         ledger.note(post(&webhook, &door, ways[dice.usize(..ways.len())]).await);

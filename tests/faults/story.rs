@@ -1,6 +1,7 @@
 //! The faults, each a story of its own: something is posted, something breaks, and breaks again.
 
 mod disk;
+mod flood;
 mod kill;
 mod lock;
 mod network;
@@ -125,6 +126,15 @@ pub(crate) const FAULTS: &[Fault] = &[
         may_die: true,
         forgets: false,
         play: |stage| Box::pin(outage::of_all_kinds(stage)),
+    },
+    Fault {
+        name: "flood",
+        short: 8,
+        in_a_story: 4,
+        may_double: true,
+        may_die: true,
+        forgets: false,
+        play: |stage| Box::pin(flood::with_kills(stage)),
     },
     Fault {
         name: "storm",

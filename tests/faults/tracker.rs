@@ -39,8 +39,9 @@ pub(crate) enum Way {
 }
 
 impl Webhook {
-    /// One of either product, with events of its own, numbered from `next` on, and up to so many bytes that say nothing.
-    pub(crate) fn any(dice: &mut Rng, next: &mut u32, padding: usize) -> Self {
+    /// One of either product, with events of its own, numbered from `next` on, and up to so many bytes that say nothing. If
+    /// there are only so many `errors`, it is of one of those.
+    pub(crate) fn any(dice: &mut Rng, next: &mut u32, padding: usize, errors: Option<u32>) -> Self {
         let is_batch = dice.bool();
         let count = if is_batch { dice.u32(1..=3) } else { 1 };
         let events: Vec<_> = (0..count)
@@ -50,7 +51,7 @@ impl Webhook {
             })
             .collect();
         if !is_batch {
-            let body = bugsnag(events[0], dice, padding);
+            let body = bugsnag(events[0], dice, padding, errors);
             return Self { source: "backend", body, events };
         }
         let elements: Vec<Value> = events.iter().map(|event| bugfender(*event, dice)).collect();
@@ -116,14 +117,15 @@ async fn slowly(stream: &mut TcpStream, request: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-fn bugsnag((mark, circle): (Mark, Circle), dice: &mut Rng, padding: usize) -> Vec<u8> {
+fn bugsnag((mark, circle): (Mark, Circle), dice: &mut Rng, padding: usize, errors: Option<u32>) -> Vec<u8> {
     let triggers = ["firstException", "exception", "reopened"];
+    let error = errors.map_or(mark.0, |errors| mark.0 % errors);
     json!({
         "account": {"id": "acc", "name": "Larkspur", "url": "https://app.bugsnag.com/account/larkspur"},
         "project": {"id": "prj", "name": "Shop API", "url": "https://app.bugsnag.com/larkspur/shop-api"},
         "trigger": {"type": triggers[dice.usize(..triggers.len())], "message": "New unhandled error"},
         "error": {
-            "id": format!("event-{mark}"), "errorId": format!("group-{mark}"),
+            "id": format!("event-{mark}"), "errorId": format!("group-{error}"),
             "exceptionClass": "Timeout", "message": words(mark, circle),
             "severity": "error", "unhandled": true, "app": {"releaseStage": "production", "version": "1.2.3"},
             "url": "https://app.bugsnag.com/larkspur/shop-api/errors/1",

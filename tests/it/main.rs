@@ -21,6 +21,8 @@ mod fallback;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod floods;
+#[cfg(test)]
 mod fuzz;
 #[cfg(test)]
 mod healthcheck;

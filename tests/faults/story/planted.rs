@@ -41,6 +41,18 @@ const PLANTS: &[(&str, Plant)] = &[
         }
     }),
     ("DOUBLED", |stage, _| show_again(stage)),
+    ("folded into a message that was never delivered", |_, store| {
+        change(store, "UPDATE deliveries SET state = 'folded', folded_into = 900001 WHERE id = 1");
+    }),
+    ("told alone and with others", |_, store| {
+        change(store, "UPDATE deliveries SET state = 'folded', folded_into = 2 WHERE id = 1");
+    }),
+    ("tallies that do not agree", |_, store| {
+        change(
+            store,
+            "UPDATE tallies SET count = count + 1 WHERE destination = 'teams' AND state = 'delivered'",
+        );
+    }),
     ("attempts are open", |_, store| change(store, "UPDATE attempts SET ended_at = NULL WHERE id = 1")),
 ];
 
