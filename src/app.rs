@@ -2,6 +2,7 @@
 
 mod crew;
 mod descriptors;
+mod diary;
 mod listen;
 mod reload;
 mod upkeep;
@@ -25,7 +26,7 @@ use crate::intake::{Desk, Intake};
 use crate::lifecycle::{Lifecycle, Signals};
 use crate::metrics::Metrics;
 use crate::name::DestinationName;
-use crate::outbox::{Closing, Outbox};
+use crate::outbox::{Closing, Outbox, RunId};
 use crate::sockets::Sockets;
 use crate::supervisor;
 use crate::tls::Certificates;
@@ -79,13 +80,10 @@ impl App {
         let Settings { server, admin, store, sources, rules, destinations, people, templates, .. } = settings;
         let live = Live { people: people.clone(), templates: templates.set.clone(), holds: Vec::new() };
         let live = Arc::new(ArcSwap::from_pointee(live));
-        let back_door =
-            BackDoor::new(admin.token.clone(), metrics.clone(), outbox.clone(), Arc::clone(&live));
-        let client = Client::new(clock.clone())?;
         let office = Office {
             outbox: outbox.clone(),
-            client,
-            live,
+            client: Client::new(clock.clone())?,
+            live: Arc::clone(&live),
             metrics: metrics.clone(),
             notices: notices.clone(),
             clock: clock.clone(),
@@ -96,23 +94,24 @@ impl App {
         // It hears what couriers have to say of their last attempts.
         lifecycle.spawn_last("notices".to_owned(), herald.run(lifecycle.late()));
         lifecycle.spawn("store".to_owned(), upkeep::watch(outbox.clone(), lifecycle.soft()));
-        let (serving, refusals) = (clock.clone(), clock.clone());
-        let forgetting = upkeep::forget(outbox.clone(), store, notices.clone(), clock, lifecycle.soft());
+        let forgetting =
+            upkeep::forget(outbox.clone(), store, notices.clone(), clock.clone(), lifecycle.soft());
         lifecycle.spawn("history".to_owned(), forgetting);
         metrics.configuration(&written.hash());
-        let desk = Desk::new(sources, Arc::clone(&rules), outbox.keep_rules(&rules).await?);
+        let rule_set = outbox.keep_rules(&rules).await?;
+        let run = outbox.begin_run(env!("CARGO_PKG_VERSION"), rule_set).await?;
+        let desk = Desk::new(sources, Arc::clone(&rules), rule_set);
         let stopping = lifecycle.soft();
-        let intake = Intake::new(&server, desk, outbox.clone(), metrics, notices.clone(), stopping, refusals);
+        let (hands, said) = (outbox.clone(), notices.clone());
+        let intake = Intake::new(&server, desk, hands, metrics.clone(), said, stopping, clock.clone());
         let intake = Arc::new(intake);
-        // At the end it says what has not been said.
-        let telling = Arc::clone(&intake).tell_refusals(lifecycle.late());
-        lifecycle.spawn_last("refusals".to_owned(), telling);
-        let back_door = Arc::new(back_door);
+        keep_books(&intake, &outbox, run, &clock, &lifecycle);
+        let back_door = Arc::new(BackDoor::new(admin.token, metrics.clone(), outbox.clone(), live));
         let certificates = server.tls.and_then(|tls| tls.identity).map(Certificates::new);
         let most = server.max_connections;
         descriptors::make_room_for(listen::descriptors(most));
         let admin = listen::serve_admin(admin_sites, &back_door, &lifecycle)?;
-        let server = listen::serve(sites, most, certificates.as_ref(), &intake, &lifecycle, serving)?;
+        let server = listen::serve(sites, most, certificates.as_ref(), &intake, &lifecycle, clock)?;
         let doors = Doors { intake, back_door, certificates };
         let reload = Reload::new(fixed, (written, origin, watched), crew, doors, outbox, notices, asked);
         lifecycle.spawn("reload".to_owned(), reload.run(lifecycle.soft()));
@@ -125,6 +124,11 @@ impl App {
     /// The address that webhooks are received on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Waits until a part of it has failed, after which it should be stopped.
+    pub async fn failed(&self) {
+        self.lifecycle.soft().cancelled().await;
     }
 
     /// Runs until told to stop, or until a task fails; then stops. A second signal ends it at once. Whether it ended
@@ -162,6 +166,14 @@ impl App {
         }
         tracing::info!("stopped");
     }
+}
+
+/// Says and writes down who is turned away; at the end also what has not been said.
+fn keep_books(intake: &Arc<Intake>, outbox: &Outbox, run: RunId, clock: &Clock, lifecycle: &Lifecycle) {
+    let telling = Arc::clone(intake).tell_refusals(lifecycle.late());
+    lifecycle.spawn_last("refusals".to_owned(), telling);
+    let keeping = diary::keep(outbox.clone(), Arc::clone(intake), run, clock.clone(), lifecycle.clone());
+    lifecycle.spawn_last("diary".to_owned(), keeping);
 }
 
 async fn open(settings: &Settings, clock: &Clock, metrics: &Metrics) -> anyhow::Result<(Outbox, Closing)> {

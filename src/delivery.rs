@@ -67,6 +67,16 @@ pub enum Settlement {
     Dead(Reason),
 }
 
+impl Settlement {
+    /// When it is tried again, if a moment is given for that.
+    pub fn again_at(self) -> Option<Moment> {
+        match self {
+            Self::Again { at, .. } => Some(at),
+            Self::Delivered | Self::Simpler | Self::Dead(_) => None,
+        }
+    }
+}
+
 /// An unclear result is repeated at most this often: each time the message may already be there.
 pub const REPEATS: u32 = 5;
 

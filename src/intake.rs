@@ -5,6 +5,7 @@
 //! known (415), it is not too large (413), it is JSON (400). Whatever gets past that is a 200, and on disk.
 
 mod body;
+mod ledger;
 mod refrain;
 mod reply;
 mod sender;
@@ -30,7 +31,7 @@ use crate::herald::Notices;
 use crate::metrics::Metrics;
 use crate::name::{RuleName, SourceName};
 use crate::notice::{Matter, Notice};
-use crate::outbox::{Accepted, Offer, Outbox, RuleSetId};
+use crate::outbox::{Accepted, Offer, Outbox, Refused, RuleSetId};
 use crate::report::Report;
 use crate::rule::RuleSet;
 use crate::source::{Offered, Source, credential};
@@ -38,6 +39,7 @@ use crate::source::{Offered, Source, credential};
 pub use reply::IntakeError;
 
 use body::Room;
+use ledger::Ledger;
 use refrain::{More, Refrain};
 use reply::{Receipt, Refusal, SHORTLY};
 use streak::Streak;
@@ -54,6 +56,7 @@ pub struct Intake {
     stopping: CancellationToken,
     clock: Clock,
     refusals: Refrain<Kind>,
+    ledger: Ledger,
 }
 
 /// A kind of refusal: the source, if there is such a one, and the reason.
@@ -160,6 +163,7 @@ impl Intake {
             stopping,
             clock,
             refusals: Refrain::default(),
+            ledger: Ledger::default(),
         }
     }
 
@@ -210,7 +214,7 @@ impl Intake {
     fn log_refused(&self, source: &str, error: &IntakeError, request: &HttpRequest) -> HttpResponse {
         // A path that is not a source's may be anything, a token in the wrong place for example.
         let source = SourceName::new(source).ok().filter(|_| !matches!(error, IntakeError::UnknownSource));
-        self.refuse(source, error, request.peer_addr().map(|address| address.ip()))
+        self.refuse(source, error, sender::address(request, &self.trusted_proxies))
     }
 
     /// Refuses whoever comes when all connections are in use.
@@ -226,6 +230,7 @@ impl Intake {
     ) -> HttpResponse {
         let (status, reason) = error.kind();
         self.metrics.webhook_rejected(source.as_ref(), reason);
+        self.ledger.add(source.clone(), reason, sender, self.clock.now());
         let name = source.as_ref().map_or("", SourceName::as_str).to_owned();
         if self.refusals.happens((source, reason), self.clock.steady()) {
             let sender = sender.map(tracing::field::display);
@@ -236,6 +241,16 @@ impl Intake {
             }
         }
         error.answer()
+    }
+
+    /// Takes those who were refused since the last time, for somebody to write down.
+    pub fn take_refused(&self) -> Vec<Refused> {
+        self.ledger.take()
+    }
+
+    /// Puts back what could not be written down.
+    pub fn put_back_refused(&self, all: Vec<Refused>) {
+        self.ledger.put_back(all);
     }
 
     /// Says now and then how many more were refused for reasons that the log has told, until `end` is cancelled.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Moment;
 use crate::config::People;
 use crate::courier::{Courier, Held, Hold, Live, Office, Throttle};
 use crate::destination::{Destination, Pace};
@@ -55,6 +56,11 @@ impl Crew {
     /// Nobody yet.
     pub(super) fn new(office: Office, lifecycle: Lifecycle) -> Self {
         Self { office, lifecycle, posts: BTreeMap::new(), leaving: Vec::new(), throttles: Throttles::new() }
+    }
+
+    /// The present moment.
+    pub(super) fn now(&self) -> Moment {
+        self.office.clock.now()
     }
 
     /// One throttle for each pace group, at the pace of its slowest member: the one that there is if its pace stays,

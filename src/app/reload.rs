@@ -22,7 +22,7 @@ use crate::intake::{Desk, Intake};
 use crate::metrics;
 use crate::name::DestinationName;
 use crate::notice::{Matter, Notice};
-use crate::outbox::{Outbox, StoreError};
+use crate::outbox::{Outbox, Reread, StoreError};
 use crate::report::Report;
 use crate::supervisor;
 use crate::tls::Certificates;
@@ -175,7 +175,7 @@ impl Reload {
         let result = match self.read_again().await {
             Ok(loaded) => self.put_in_force(loaded, cause).await?,
             Err(problems) => {
-                self.refuse(problems);
+                self.refuse(problems).await;
                 metrics::Reloaded::Refused
             }
         };
@@ -211,8 +211,12 @@ impl Reload {
         }
     }
 
-    fn refuse(&mut self, refusals: Vec<Refusal>) {
+    async fn refuse(&mut self, refusals: Vec<Refusal>) {
         self.is_refused = true;
+        let lines: Vec<String> = refusals.iter().map(|refusal| refusal.line.clone()).collect();
+        if let Err(error) = self.outbox.note_configuration(Reread::Refused, self.crew.now(), &lines).await {
+            tracing::warn!(%error, "the refused configuration is not in the store's history");
+        }
         for Refusal { line, .. } in &refusals {
             tracing::error!(problem = line, "the configuration is refused; the one before stays in force");
         }
@@ -238,14 +242,15 @@ impl Reload {
         for warning in &warnings {
             tracing::warn!(problem = %warning, "the configuration loads, with a warning");
         }
-        match self.apply(&settings).await {
+        match self.apply(&settings, &changes).await {
             Ok(()) => {}
             Err(StoreError::Unavailable | StoreError::Damaged) => {
                 tracing::error!("the new configuration waits for the store; the one before stays in force");
                 return None;
             }
             Err(error @ (StoreError::Refused | StoreError::Stopped)) => {
-                self.refuse(vec![Refusal::of(Report(&error).to_string())]);
+                let words = Report(&error).to_string();
+                self.refuse(vec![Refusal::of(words)]).await;
                 return Some(metrics::Reloaded::Refused);
             }
         }
@@ -261,11 +266,12 @@ impl Reload {
         Some(metrics::Reloaded::Applied)
     }
 
-    async fn apply(&mut self, settings: &Settings) -> Result<(), StoreError> {
+    async fn apply(&mut self, settings: &Settings, changes: &[String]) -> Result<(), StoreError> {
         let Settings { server, admin, sources, rules, destinations, people, templates, notices_to, .. } =
             settings;
         let rule_set = self.outbox.keep_rules(rules).await?;
         let throttles = self.crew.throttles_for(destinations).await?;
+        let at = self.crew.now();
         // First the doors: what comes from now on is owed to the destinations that there are then.
         self.doors.back_door.set(admin.token.clone());
         self.doors.intake.set(Desk::new(sources.clone(), Arc::clone(rules), rule_set));
@@ -276,6 +282,10 @@ impl Reload {
         let dismissed = self.crew.set(throttles, destinations, people, &templates.set);
         self.notices.send_to(notices_to.clone());
         self.tell_of(&dismissed).await;
+        // It is in force; that it came is only told later.
+        if let Err(error) = self.outbox.note_configuration(Reread::Reload(rule_set), at, changes).await {
+            tracing::warn!(%error, "the new configuration is not in the store's history");
+        }
         Ok(())
     }
 

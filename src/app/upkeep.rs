@@ -19,12 +19,6 @@ const FORGET: Duration = Duration::from_mins(1);
 /// use the store, too.
 const NEXT_STEP: Duration = Duration::from_millis(20);
 
-/// A disk with less than this is nearly full, however small the store may be.
-const ROOM_AT_LEAST: u64 = 100 << 20;
-
-/// A disk has to have room for this part of what the store may hold.
-const PART: u64 = 20;
-
 /// Ends if the store's writer does: nothing could be accepted or settled any more.
 pub(super) async fn watch(outbox: Outbox, stop: CancellationToken) {
     tokio::select! {
@@ -86,14 +80,9 @@ fn look(full: Option<Fullness>, was_full: bool, notices: &Notices) -> bool {
     full.is_some()
 }
 
-/// What there is little room in, now that all has gone that may. History that fills what it is allowed is no trouble:
-/// the oldest goes. What cannot go is.
+/// What there is little room in, now that all has gone that may.
 async fn fullness(store: &Store, Pruned { used, .. }: Pruned) -> Option<Fullness> {
-    let max_size = store.max_size;
-    match free(store.path.clone()).await {
-        Some(free) if free < ROOM_AT_LEAST.max(max_size / PART) => Some(Fullness::Disk { free }),
-        _ => (used > max_size).then_some(Fullness::Allowed { used, max_size }),
-    }
+    Fullness::of(free(store.path.clone()).await, used, store.max_size)
 }
 
 async fn free(path: PathBuf) -> Option<u64> {

@@ -13,6 +13,7 @@ use crate::name::{DestinationName, RuleName};
 use crate::outbox::{Outbox, StoreError, window};
 use crate::rule::{Route, Routing, RuleSet};
 use crate::source::OWN;
+use crate::text;
 
 /// The number of a rule set in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,9 @@ pub struct Accepted {
     /// How many destinations hear of it.
     pub owed: usize,
 }
+
+/// So many characters of a title and of an error's message are kept beside the event, for listings and searches.
+const SEARCHED: usize = 200;
 
 /// How long a tracker's request waits for a store that does not answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -182,8 +186,8 @@ fn insert_event(
     transaction
         .prepare_cached(
             "INSERT INTO events (received_at, source, product, trigger, severity, app, title, error_id, tracker_id,
-                                 rule_set, matched, routing, raw)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                                 rule_set, matched, routing, raw, words)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .insert(params![
             now.0,
@@ -192,13 +196,14 @@ fn insert_event(
             event.trigger,
             event.severity.as_str(),
             event.app.name,
-            event.title,
+            text::beginning(&event.title, SEARCHED),
             event.error.id,
             event.id,
             rules.0,
             serde_json::json!(matched).to_string(),
             fate,
             event.raw,
+            text::beginning(&event.text, SEARCHED),
         ])
         .map(EventId)
 }

@@ -67,6 +67,13 @@ impl Ending {
         let (holds, named) = (Vec::new(), Vec::new());
         Self { verdict, settlement, holds, rests_until: None, overdue: None, named }
     }
+
+    /// When the delivery is tried again at `destination`, as far as can be told.
+    fn again_at(&self, destination: &DestinationName) -> Option<Moment> {
+        let due = self.settlement.again_at()?;
+        let holds = self.holds.iter().filter(|(name, _)| name == destination).map(|(_, until)| *until);
+        holds.chain(self.rests_until).chain([due]).max()
+    }
 }
 
 impl Outbox {
@@ -84,13 +91,13 @@ impl Outbox {
         let (name, flood) = (room.name.clone(), room.flood);
         let settle = move |transaction: &Transaction<'_>| {
             let Ending { verdict, settlement, holds, rests_until, overdue, named } = &ending;
-            end_attempt(transaction, attempt, verdict, now)?;
+            end_attempt(transaction, attempt, verdict, ending.again_at(&name), now)?;
             write_settlement(transaction, delivery.id, verdict, *settlement, now)?;
             if *settlement == Settlement::Delivered {
                 window::open(transaction, &name, named, delivery.urgent, flood, now)?;
             }
             for (destination, until) in holds {
-                standing::hold(transaction, destination, *until, verdict)?;
+                standing::hold(transaction, destination, (now, *until), verdict)?;
             }
             let given_up = match overdue {
                 Some(before) => give_up(transaction, &name, *before, verdict, now)?,
@@ -223,11 +230,13 @@ pub(super) fn end_attempt(
     transaction: &Transaction<'_>,
     attempt: i64,
     verdict: &Verdict,
+    again_at: Option<Moment>,
     now: Moment,
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "UPDATE attempts SET ended_at = ?2, outcome = ?3, reason = ?4, status = ?5, words = ?6 WHERE id = ?1",
+            "UPDATE attempts SET ended_at = ?2, outcome = ?3, reason = ?4, status = ?5, words = ?6, again_at = ?7
+             WHERE id = ?1",
         )?
         .execute(params![
             attempt,
@@ -236,6 +245,7 @@ pub(super) fn end_attempt(
             verdict.reason.as_str(),
             verdict.status,
             verdict.words,
+            again_at.map(|at| at.0),
         ])?;
     Ok(())
 }

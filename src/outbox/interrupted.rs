@@ -65,7 +65,7 @@ fn close_interrupted(
             Some(at) => Settlement::Again { at, failures, unclear },
             None => Settlement::Dead(Reason::UnclearTooOften),
         };
-        end_attempt(transaction, *attempt, &verdict, now)?;
+        end_attempt(transaction, *attempt, &verdict, settlement.again_at(), now)?;
         write_settlement(transaction, *delivery, &verdict, settlement, now)?;
         // We wrote the name ourselves; one that somebody edited by hand is counted nowhere.
         ends.extend(DestinationName::new(destination).ok().map(|destination| (destination, settlement)));

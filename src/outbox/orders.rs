@@ -10,6 +10,7 @@ use crate::delivery::Reason;
 use crate::name::{DestinationName, nearest};
 use crate::order::{Done, Letters, Objection, Order, Rest};
 use crate::outbox::divert::{self, Way};
+use crate::outbox::spells::{self, Spell};
 use crate::outbox::{Diverted, Durability, Outbox, StoreError, records, standing};
 
 /// Dead letters that are dealt with in one commit, at most.
@@ -172,6 +173,7 @@ impl Outbox {
                  ON CONFLICT (name) DO UPDATE SET suspended_since = coalesce(suspended_since, ?2)",
                 params![name.as_str(), now.0],
             )?;
+            spells::begin(transaction, &name, Spell::Suspended, now, "")?;
             Ok(Done { was_so, waiting: waiting(transaction, &name)?, ..Done::default() })
         };
         let done = self.writer.write(Durability::Flushed, suspend).await?;
@@ -250,6 +252,7 @@ fn resume(transaction: &Transaction<'_>, name: &DestinationName, now: Moment) ->
         "UPDATE destinations SET suspended_since = NULL, resumed_at = ?2, rests_until = NULL WHERE name = ?1",
         params![name.as_str(), now.0],
     )?;
+    spells::end(transaction, name, Spell::Suspended, now)?;
     transaction.execute(
         // Not what may be there already, which is repeated slowly.
         "UPDATE deliveries SET due_at = 0

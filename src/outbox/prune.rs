@@ -14,7 +14,7 @@ use crate::clock::Moment;
 use crate::delivery::{DeliveryId, Reason};
 use crate::name::DestinationName;
 use crate::outbox::attempt::{NOT_BEING_TOLD, NOT_UNDER_WAY, fronts};
-use crate::outbox::{Durability, Outbox, StoreError, history};
+use crate::outbox::{Durability, Outbox, StoreError, diary, history};
 use crate::source::OWN;
 
 /// What is kept, and for how long.
@@ -87,7 +87,8 @@ impl Outbox {
             let identities =
                 forget_identities(transaction, now.minus(keep.history.max(IDENTITIES_AT_LEAST)))?;
             let ended = forget_floods(transaction, now)?;
-            Ok((gone > 0 || identities > 0 || ended > 0, used(transaction)?, stranded))
+            let noted = diary::forget(transaction, now.minus(keep.history), ROWS)?;
+            Ok((gone > 0 || identities > 0 || ended > 0 || noted > 0, used(transaction)?, stranded))
         };
         let (went, used, stranded) = self.writer.write(Durability::Handed, forget).await?;
         self.log_stranded(&stranded);
@@ -162,7 +163,7 @@ fn find_events(
 ) -> rusqlite::Result<VecDeque<i64>> {
     connection
         .prepare(&format!(
-            "SELECT id FROM events e WHERE received_at < ?1 AND NOT {IS_OWED} ORDER BY received_at LIMIT ?3"
+            "SELECT id FROM events e WHERE received_at < ?1 AND NOT {IS_OWED} ORDER BY received_at, id LIMIT ?3"
         ))?
         .query_map(params![before.0, dead_before.0, FOUND], |row| row.get(0))?
         .collect()

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use crate::clock::Moment;
 use crate::delivery::{Outcome, Reason, Shown, Verdict};
 use crate::name::DestinationName;
+use crate::outbox::spells::{self, Spell};
 use crate::outbox::{Durability, Outbox, StoreError};
 
 /// No pause is longer: a moment further ahead comes from a clock that has been set back since, and counts as now.
@@ -86,7 +87,7 @@ fn standing(
             |row| row.get(0),
         )
         .optional()?;
-    transaction.execute(
+    let starts_afresh = transaction.execute(
         "INSERT INTO destinations (name, fingerprint) VALUES (?1, ?2)
          ON CONFLICT (name) DO UPDATE SET fingerprint = ?2, gone_since = NULL, gone_words = NULL, failing_since = NULL,
                                           diverting_since = NULL, rests_until = NULL,
@@ -95,6 +96,19 @@ fn standing(
          WHERE fingerprint <> ?2",
         params![destination.as_str(), fingerprint, Reason::Banned.as_str()],
     )?;
+    if starts_afresh > 0 {
+        for spell in [Spell::Gone, Spell::Failing, Spell::Diverting] {
+            spells::end(transaction, destination, spell, now)?;
+        }
+    }
+    let holds = "SELECT 1 FROM destinations WHERE name = ?1 AND hold_until > ?2 AND hold_until <= ?3";
+    if !transaction.prepare_cached(holds)?.exists(params![
+        destination.as_str(),
+        now.0,
+        now.plus(FARTHEST).0
+    ])? {
+        spells::end_wait(transaction, destination, now)?;
+    }
     // Left by a clock that has been set back since.
     transaction.execute(
         "UPDATE destinations SET hold_until = NULL WHERE name = ?1 AND hold_until > ?2",
@@ -135,7 +149,7 @@ fn standing(
 pub(super) fn hold(
     transaction: &Transaction<'_>,
     destination: &DestinationName,
-    until: Moment,
+    (now, until): (Moment, Moment),
     verdict: &Verdict,
 ) -> rusqlite::Result<()> {
     transaction
@@ -143,7 +157,7 @@ pub(super) fn hold(
             "UPDATE destinations SET hold_until = ?2, hold_reason = ?3 WHERE name = ?1 AND ?2 >= coalesce(hold_until, 0)",
         )?
         .execute(params![destination.as_str(), until.0, verdict.reason.as_str()])?;
-    Ok(())
+    spells::asked_to_wait(transaction, destination, (now, until), verdict.reason.as_str())
 }
 
 /// Until when `destination` is left alone after failures, if it is; and, if this was a success, when it was.
@@ -186,7 +200,7 @@ pub(super) fn divert(
              WHERE name = ?1 AND (diverting_since IS NULL OR diverted_to IS NOT ?2)",
         )?
         .execute(params![destination.as_str(), to.as_str(), now.0])?;
-    Ok(())
+    spells::divert(transaction, destination, to, now)
 }
 
 /// Writes down what an answer shows of `destination`.
@@ -199,12 +213,15 @@ pub(super) fn mark(
     mark_gone(transaction, destination, verdict, now)?;
     mark_failing(transaction, destination, verdict, now)?;
     if verdict.shows() == Some(Shown::Works) {
-        transaction
+        let is_back = transaction
             .prepare_cached(
                 "UPDATE destinations SET diverting_since = NULL, diverted_to = NULL
                  WHERE name = ?1 AND gone_since IS NULL AND diverted_to IS NOT NULL",
             )?
             .execute([destination.as_str()])?;
+        if is_back > 0 {
+            spells::end(transaction, destination, Spell::Diverting, now)?;
+        }
     }
     Ok(())
 }
@@ -217,20 +234,25 @@ fn mark_gone(
     now: Moment,
 ) -> rusqlite::Result<()> {
     match verdict.outcome {
-        Outcome::Gone => transaction
-            .prepare_cached(
-                "UPDATE destinations SET gone_since = coalesce(gone_since, ?2), gone_words = ?3 WHERE name = ?1",
-            )?
-            .execute(params![destination.as_str(), now.0, verdict.words])?,
-        Outcome::Delivered => transaction
-            .prepare_cached(
-                "UPDATE destinations SET gone_since = NULL, gone_words = NULL
-                 WHERE name = ?1 AND gone_since IS NOT NULL",
-            )?
-            .execute([destination.as_str()])?,
-        _ => 0,
-    };
-    Ok(())
+        Outcome::Gone => {
+            transaction
+                .prepare_cached(
+                    "UPDATE destinations SET gone_since = coalesce(gone_since, ?2), gone_words = ?3 WHERE name = ?1",
+                )?
+                .execute(params![destination.as_str(), now.0, verdict.words])?;
+            spells::begin(transaction, destination, Spell::Gone, now, &verdict.words)
+        }
+        Outcome::Delivered => {
+            let is_back = transaction
+                .prepare_cached(
+                    "UPDATE destinations SET gone_since = NULL, gone_words = NULL
+                     WHERE name = ?1 AND gone_since IS NOT NULL",
+                )?
+                .execute([destination.as_str()])?;
+            if is_back > 0 { spells::end(transaction, destination, Spell::Gone, now) } else { Ok(()) }
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Failing since the first failure after the last answer that was none. A platform that asks to wait has not failed;
@@ -242,17 +264,22 @@ fn mark_failing(
     now: Moment,
 ) -> rusqlite::Result<()> {
     match verdict.shows() {
-        Some(Shown::Fails) => transaction
-            .prepare_cached(
-                "UPDATE destinations SET failing_since = min(?2, coalesce(failing_since, ?2)) WHERE name = ?1",
-            )?
-            .execute(params![destination.as_str(), now.0])?,
-        Some(Shown::Works) => transaction
-            .prepare_cached(
-                "UPDATE destinations SET failing_since = NULL WHERE name = ?1 AND failing_since IS NOT NULL",
-            )?
-            .execute([destination.as_str()])?,
-        None => 0,
-    };
-    Ok(())
+        Some(Shown::Fails) => {
+            transaction
+                .prepare_cached(
+                    "UPDATE destinations SET failing_since = min(?2, coalesce(failing_since, ?2)) WHERE name = ?1",
+                )?
+                .execute(params![destination.as_str(), now.0])?;
+            spells::begin(transaction, destination, Spell::Failing, now, &verdict.words)
+        }
+        Some(Shown::Works) => {
+            let is_back = transaction
+                .prepare_cached(
+                    "UPDATE destinations SET failing_since = NULL WHERE name = ?1 AND failing_since IS NOT NULL",
+                )?
+                .execute([destination.as_str()])?;
+            if is_back > 0 { spells::end(transaction, destination, Spell::Failing, now) } else { Ok(()) }
+        }
+        None => Ok(()),
+    }
 }

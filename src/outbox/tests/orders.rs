@@ -57,7 +57,7 @@ impl Story {
         Some(claim)
     }
 
-    fn records(&self) -> Records {
+    pub(super) fn records(&self) -> Records {
         Records::open(&self.folder.path().join("bugle.db")).unwrap().unwrap()
     }
 }

@@ -153,7 +153,7 @@ async fn dead_letters_are_found_by_their_index() {
          "INDEX windows_over (ends_at<?)"),
         ("SELECT id FROM deliveries WHERE state = 'dead' AND destination = 'x' AND settled_at > 5", "INDEX deliveries_dead"),
         ("SELECT id FROM events e WHERE received_at < 5 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.id
-          AND (d.state = 'waiting' OR (d.state = 'dead' AND d.settled_at >= 5))) ORDER BY received_at LIMIT 5",
+          AND (d.state = 'waiting' OR (d.state = 'dead' AND d.settled_at >= 5))) ORDER BY received_at, id LIMIT 5",
          "INDEX events_by_time (received_at<?); CORRELATED SCALAR SUBQUERY 1; SEARCH d USING INDEX deliveries_by_event"),
         ("SELECT id, accepted_at FROM deliveries WHERE destination = 'x' AND state = 'waiting' AND held = 0 AND urgent = 1
           ORDER BY id LIMIT 5", "INDEX deliveries_waiting (destination=? AND held=? AND urgent=?)"),

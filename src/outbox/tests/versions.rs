@@ -14,8 +14,11 @@ const V3: Moment = Moment(1_795_320_495_000);
 /// The same of the fourth version.
 const V4: Moment = Moment(1_795_333_484_267);
 
+/// The same of the fifth version.
+const V5: Moment = Moment(1_795_342_789_860);
+
 /// The newest version of the tables.
-const NEWEST: i64 = 5;
+const NEWEST: i64 = 6;
 
 /// Opens a copy of `file` a minute after it was made, changed by `change` before.
 async fn bring_up_to_date(file: &[u8], made: Moment, change: &str) -> Story {
@@ -95,7 +98,7 @@ async fn a_store_of_the_second_version_keeps_what_became_of_each_delivery() {
         "old"
     );
     let indexes = "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'deliveries'";
-    assert_eq!(story.query::<i64>(indexes), 7);
+    assert_eq!(story.query::<i64>(indexes), 9);
 }
 
 #[tokio::test]
@@ -184,4 +187,28 @@ async fn a_store_of_the_fourth_version_is_counted_and_its_queue_waits_for_no_win
     let queue = stock.queues.iter().find(|queue| queue.destination == "held").unwrap();
     assert_eq!((queue.waiting, queue.settled.get("delivered"), queue.oldest), (0, Some(&6), None));
     assert_eq!(stock.arrivals["backend"]["duplicate"], 3);
+}
+
+/// The fifth version's file, before anything was written down of bugle itself.
+const FIFTH: &[u8] = include_bytes!("../../../tests/fixtures/store/v5.db");
+
+#[tokio::test]
+async fn a_store_of_the_fifth_version_knows_how_each_destination_stood_then_and_how_it_goes_on() {
+    let story = bring_up_to_date(FIFTH, V5, "").await;
+    let spells = "SELECT group_concat(destination || ' ' || kind || ' ' || words, ', ' ORDER BY destination, kind) FROM spells
+                  WHERE until IS NULL";
+    assert_eq!(story.query::<String>(spells), "down failing , down suspended , gone gone no_service");
+    assert_eq!(story.query::<i64>("SELECT count(*) FROM events WHERE words <> ''"), 0);
+    let plain = "SELECT (SELECT count(*) FROM runs) + (SELECT count(*) FROM configurations) + (SELECT count(*) FROM refusals)";
+    assert_eq!(story.query::<i64>(plain), 0);
+    let examined = examine(&story.folder.path().join("bugle.db")).unwrap();
+    assert!(examined.is_in_order(), "{examined:?}");
+    // What is over is closed where it was opened by the version before.
+    let gone = DestinationName::new("gone").unwrap();
+    let claim = story.outbox.first(&room(gone)).await.unwrap();
+    story.settle(&claim, Outcome::Delivered, Settlement::Delivered).await;
+    assert_eq!(story.query::<i64>("SELECT count(*) FROM spells WHERE kind = 'gone' AND until >= since"), 1);
+    assert_eq!(story.query::<i64>("SELECT count(*) FROM spells WHERE until IS NULL"), 2);
+    story.accept(event("new"), false).await;
+    assert_eq!(story.query::<String>("SELECT words FROM events ORDER BY id DESC LIMIT 1"), "");
 }
