@@ -3,7 +3,10 @@
 //! Every text pattern of every rule on one field goes into one [`RegexSet`]; an event's value is looked at once per
 //! field, and each condition then only looks up whether one of its own patterns was among those that matched.
 
+mod choice;
 mod condition;
+mod difference;
+mod explain;
 mod field;
 
 use regex::{RegexSet, RegexSetBuilder};
@@ -11,7 +14,10 @@ use regex::{RegexSet, RegexSetBuilder};
 use crate::event::Event;
 use crate::name::{DestinationName, RuleName};
 
+pub use choice::{Choice, ChoiceError};
 pub use condition::{Condition, Pattern, PatternError};
+pub use difference::differences;
+pub use explain::{Explanation, Finding, Look, ReadError};
 pub use field::{Field, FieldError};
 
 /// One rule, as written: names resolved, patterns understood.
@@ -151,12 +157,17 @@ impl RuleSet {
                 }
             }
         }
+        self.fall_back(&mut routing);
+        routing
+    }
+
+    /// What no rule has matched goes to the default destination, if there is one.
+    fn fall_back(&self, routing: &mut Routing) {
         if routing.matched.is_empty()
             && let Some(destination) = &self.default_destination
         {
             routing.routes.push(Route::to(destination.clone()));
         }
-        routing
     }
 
     /// The rules as text, without secrets: what is kept in the store, so that a decision can be explained later.
