@@ -10,10 +10,12 @@ mod backup;
 mod check;
 mod checkpoints;
 mod damage;
+mod diary;
 mod divert;
 mod fold;
 mod gather;
 mod gathering;
+mod glance;
 mod history;
 mod interrupted;
 mod leader;
@@ -23,8 +25,10 @@ mod own;
 mod prune;
 mod records;
 mod schema;
+mod spells;
 mod standing;
 mod stored;
+mod visit;
 mod window;
 mod writer;
 
@@ -47,24 +51,30 @@ pub use accept::{Accepted, Offer, RuleSetId};
 pub use attempt::{Claim, Ending, GivenUp, Pick};
 pub use backup::{BackupError, BackupStep, Copied, back_up};
 pub use check::{Broken, Examined, examine};
+pub use diary::{Refused, Reread, RunId};
 pub use divert::Diverted;
 pub use fold::Folded;
+pub use glance::{Arrival, Glance, files};
 pub use interrupted::Interrupted;
 pub use look::{Look, Next, Room, Turn, What};
 pub use orders::OrderError;
 pub use own::free_on_disk;
 pub use prune::{Keep, Pruned};
 pub use records::{
-    AttemptRecord, BurstRecord, DeadLetter, DeliveryRecord, EventRecord, QueueRecord, Records,
-    StandingRecord, identity,
+    About, Absence, AbsenceKind, AppRecord, ArrivalRecord, AttemptRecord, BurstRecord, ConfigurationRecord,
+    DeadLetter, DeliveryRecord, EventFate, EventFilter, EventLine, EventRecord, Happening, MessageRecord,
+    News, NextEvent, Presence, QueueRecord, Records, RefusalRecord, Repeats, RulesRecord, Sent, SpellRecord,
+    StandingRecord, Trail, Watch, Way, WithheldRecord, Words, WordsError, identity,
 };
 pub use schema::OpenError;
+pub use spells::Spell;
 pub use standing::Standing;
 pub use stored::StoredEvent;
+pub use visit::is_served;
 
 use damage::Damage;
 use prune::Forgettable;
-use schema::Lock;
+use schema::{Holder, Lock};
 use writer::{Durability, Writer};
 
 /// Why the store did not do what was asked.
@@ -129,12 +139,21 @@ impl Outbox {
     ///
     /// Blocks meanwhile, and while tables are brought up to date.
     pub fn open(path: &Path, clock: Clock, metrics: Metrics) -> Result<(Self, Closing), OpenError> {
-        Self::open_with(schema::lock(path, schema::PATIENTLY)?, path, clock, metrics)
+        Self::open_with(schema::lock(path, schema::PATIENTLY, Holder::Server)?, path, clock, metrics)
     }
 
-    /// Opens the store as [`Outbox::open`] does, but refuses at once.
+    /// Opens the store as [`Outbox::open`] does, for a command that has it for a moment.
+    pub fn open_for_command(
+        path: &Path,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Result<(Self, Closing), OpenError> {
+        Self::open_with(schema::lock(path, schema::PATIENTLY, Holder::Command)?, path, clock, metrics)
+    }
+
+    /// The same, but refuses at once.
     pub fn open_at_once(path: &Path, clock: Clock, metrics: Metrics) -> Result<(Self, Closing), OpenError> {
-        Self::open_with(schema::lock(path, schema::AT_ONCE)?, path, clock, metrics)
+        Self::open_with(schema::lock(path, schema::AT_ONCE, Holder::Command)?, path, clock, metrics)
     }
 
     /// Which store it is, among all on this machine.

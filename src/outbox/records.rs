@@ -1,6 +1,13 @@
 //! What a person looks at after a failure: the queues as they stand, and the dead letters. Read beside whoever serves.
 
+mod arrivals;
+mod diary;
+mod events;
+mod next;
 mod queue;
+mod trail;
+mod watch;
+mod words;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -13,17 +20,26 @@ use crate::delivery::Reason;
 use crate::event::EventId;
 use crate::name::DestinationName;
 use crate::order::Letters;
-use crate::outbox::schema::{self, Lock, OpenError};
+use crate::outbox::visit::Rest;
 
+pub use arrivals::{AppRecord, ArrivalRecord, WithheldRecord};
+pub use diary::{Absence, AbsenceKind, ConfigurationRecord, Presence, RefusalRecord};
+#[cfg(test)]
+pub(super) use events::statements;
+pub use events::{EventFate, EventFilter, EventLine};
+pub use next::NextEvent;
 pub(super) use queue::names;
 pub use queue::{BurstRecord, QueueRecord, StandingRecord};
+pub use trail::{MessageRecord, Repeats, RulesRecord, SpellRecord, Trail, Way};
+pub use watch::{About, Happening, News, Sent, Watch};
+pub use words::{Words, WordsError};
 
-/// The store, to look into.
+/// The store, to look into. Nothing of it is changed, and nobody is kept from serving from it.
 #[derive(Debug)]
 pub struct Records {
     connection: Connection,
-    /// Nobody else begins to serve while one looks into a store that nobody serves from.
-    lock: Option<Lock>,
+    /// How its files were when it was opened; nothing if a bugle serves from it.
+    rest: Option<Rest>,
 }
 
 /// A dead letter in a listing.
@@ -130,6 +146,8 @@ pub struct AttemptRecord {
     pub status: Option<u16>,
     /// The platform's words, or ours.
     pub words: Option<String>,
+    /// When it was to be tried again, if it was.
+    pub again_at: Option<Moment>,
 }
 
 /// Tells a store from every other on this machine, by whatever path it is called.
@@ -139,30 +157,23 @@ pub fn identity(path: &Path) -> Option<String> {
 }
 
 impl Records {
-    /// Opens the store at `path` to look into it. If nobody serves from it, its tables are brought up to date before.
-    /// Nothing if there is none yet.
-    pub fn open(path: &Path) -> Result<Option<Self>, OpenError> {
-        if !path.exists() {
-            return Ok(None);
-        }
-        let lock = match schema::lock(path, schema::AT_ONCE) {
-            Ok(lock) => Some(lock),
-            Err(OpenError::InUse(_)) => None,
-            Err(error) => return Err(error),
-        };
-        if lock.is_some() {
-            drop(schema::open(path)?);
-        }
-        let connection = schema::open_reader(path)?;
-        if lock.is_none() {
-            schema::expect_of_now(path, &connection)?;
-        }
-        Ok(Some(Self { connection, lock }))
+    /// Looks through `connection`; at `rest`: nobody serves from the store.
+    pub(super) fn beside(connection: Connection, rest: Option<Rest>) -> Self {
+        Self { connection, rest }
+    }
+
+    pub(super) fn rest(&self) -> Option<&Rest> {
+        self.rest.as_ref()
+    }
+
+    /// For questions that only one asks.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Whether a bugle serves from it, so that what is due is sent.
     pub fn is_served(&self) -> bool {
-        self.lock.is_none()
+        self.rest.is_none()
     }
 
     /// How every destination stands that is among `configured`, or for which something is kept.
@@ -196,39 +207,48 @@ impl Records {
     /// The event `id` with all that is or was owed of it, to `destination` if one is given; nothing if it is not there
     /// (any more).
     pub fn event(&self, id: EventId, destination: Option<&str>) -> rusqlite::Result<Option<EventRecord>> {
-        let moment = self.connection.unchecked_transaction()?;
-        let event = moment
-            .query_row(
-                "SELECT id, received_at, source, trigger, severity, app, title, raw FROM events WHERE id = ?1",
-                [id.0],
-                event,
-            )
-            .optional()?;
-        let Some(mut event) = event else { return Ok(None) };
-        event.deliveries = moment
-            .prepare(
-                "SELECT id, destination, rule, template, urgent, accepted_at, state, settled_at, reason, words, moved_to,
-                        instead_of, told_as, folded_into,
-                        (SELECT leader.event FROM deliveries leader WHERE leader.id = d.folded_into),
-                        (SELECT w.ends_at FROM windows w WHERE d.state = 'waiting' AND d.held = 1
-                         AND w.destination = d.destination AND w.error_key = d.error_key)
-                 FROM deliveries d WHERE event = ?1 AND (?2 IS NULL OR destination = ?2) ORDER BY id",
-            )?
-            .query_map(params![id.0, destination], delivery)?
-            .collect::<Result<_, _>>()?;
-        let mut attempts = moment.prepare(
-            "SELECT started_at, ended_at, outcome, reason, status, words FROM attempts WHERE delivery = ?1 ORDER BY id",
-        )?;
-        for delivery in &mut event.deliveries {
-            delivery.attempts = attempts.query_map([delivery.id], attempt)?.collect::<Result<_, _>>()?;
-        }
-        Ok(Some(event))
+        read_event(&*self.connection.unchecked_transaction()?, id, destination)
     }
 
     /// Every destination for which something was ever kept.
     pub fn destinations(&self) -> rusqlite::Result<Vec<String>> {
         names(&self.connection)
     }
+}
+
+/// The tries at a delivery, in order.
+const ATTEMPTS: &str = "SELECT started_at, ended_at, outcome, reason, status, words, again_at FROM attempts
+                        WHERE delivery = ?1 ORDER BY id";
+
+fn read_event(
+    connection: &Connection,
+    id: EventId,
+    destination: Option<&str>,
+) -> rusqlite::Result<Option<EventRecord>> {
+    let event = connection
+        .query_row(
+            "SELECT id, received_at, source, trigger, severity, app, title, raw FROM events WHERE id = ?1",
+            [id.0],
+            event,
+        )
+        .optional()?;
+    let Some(mut event) = event else { return Ok(None) };
+    event.deliveries = connection
+        .prepare(
+            "SELECT id, destination, rule, template, urgent, accepted_at, state, settled_at, reason, words, moved_to,
+                    instead_of, told_as, folded_into,
+                    (SELECT leader.event FROM deliveries leader WHERE leader.id = d.folded_into),
+                    (SELECT w.ends_at FROM windows w WHERE d.state = 'waiting' AND d.held = 1
+                     AND w.destination = d.destination AND w.error_key = d.error_key)
+             FROM deliveries d WHERE event = ?1 AND (?2 IS NULL OR destination = ?2) ORDER BY id",
+        )?
+        .query_map(params![id.0, destination], delivery)?
+        .collect::<Result<_, _>>()?;
+    let mut attempts = connection.prepare(ATTEMPTS)?;
+    for delivery in &mut event.deliveries {
+        delivery.attempts = attempts.query_map([delivery.id], attempt)?.collect::<Result<_, _>>()?;
+    }
+    Ok(Some(event))
 }
 
 /// From and where of the dead letters that are meant; the parameters are those of [`parameters`].
@@ -331,7 +351,7 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
     })
 }
 
-fn attempt(row: &Row<'_>) -> rusqlite::Result<AttemptRecord> {
+pub(super) fn attempt(row: &Row<'_>) -> rusqlite::Result<AttemptRecord> {
     Ok(AttemptRecord {
         started_at: Moment(row.get(0)?),
         ended_at: moment(row, 1)?,
@@ -339,5 +359,6 @@ fn attempt(row: &Row<'_>) -> rusqlite::Result<AttemptRecord> {
         reason: row.get(3)?,
         status: row.get(4)?,
         words: row.get(5)?,
+        again_at: moment(row, 6)?,
     })
 }

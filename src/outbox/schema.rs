@@ -3,14 +3,15 @@
 use std::cmp::Ordering;
 use std::error::Error;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 #[cfg(unix)]
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+#[cfg(unix)]
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{self, Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use refinery::Migration;
 use refinery::error::Kind;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -91,6 +92,22 @@ pub enum OpenError {
     /// An older bugle serves from it.
     #[error("{} is served by an older bugle; restart that one, or use its own command", .0.display())]
     Older(PathBuf),
+    /// An older bugle has left it.
+    #[error(
+        "{} is of an older bugle: start `bugle serve` once, which brings it up to date", .0.display()
+    )]
+    Old(PathBuf),
+    /// This user may not read it.
+    #[error("{} cannot be read: {advice}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What to do.
+        advice: String,
+    },
+    /// Somebody changes it who does not serve from it.
+    #[error("{} is being changed by another program; close that one first", .0.display())]
+    Restless(PathBuf),
     /// Its tables cannot be brought up to date.
     #[error("the tables of {} cannot be brought up to date", path.display())]
     Migration {
@@ -124,11 +141,22 @@ pub(super) const AT_ONCE: Duration = Duration::ZERO;
 /// How long one is waited for by who cannot do without: a command may have it for a moment.
 pub(super) const PATIENTLY: Duration = Duration::from_secs(2);
 
+/// Who takes a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holder {
+    Server,
+    /// It has it for a moment, and says so in the lock's file: nobody takes it for a server.
+    Command,
+}
+
+/// What a command writes into the lock's file.
+const COMMAND: &[u8] = b"command\n";
+
 /// How often it is tried meanwhile.
 const TRY_AGAIN: Duration = Duration::from_millis(20);
 
 /// Takes the lock beside the store at `path`, under whichever name it is called, within `patience`. Blocks.
-pub(super) fn lock(path: &Path, patience: Duration) -> Result<Lock, OpenError> {
+pub(super) fn lock(path: &Path, patience: Duration, holder: Holder) -> Result<Lock, OpenError> {
     if path.is_dir() {
         return Err(OpenError::Folder(path.to_owned()));
     }
@@ -138,26 +166,57 @@ pub(super) fn lock(path: &Path, patience: Duration) -> Result<Lock, OpenError> {
     let lock = beside(&real, ".lock");
     let io = |cause| OpenError::Io { path: lock.clone(), cause };
     let file = private().open(&lock).map_err(io)?;
+    give_to_owner(&file, &real);
     let begun = Instant::now();
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(Lock(file)),
+            Ok(()) => {
+                let mark = if holder == Holder::Command { COMMAND } else { &[] };
+                // What cannot be written there, as on a full disk, is not needed to go on.
+                drop(file.set_len(0).and_then(|()| (&file).write_all(mark)));
+                return Ok(Lock(file));
+            }
             Err(TryLockError::WouldBlock) if begun.elapsed() < patience => thread::sleep(TRY_AGAIN),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENTLY && is_only_asked_for(&file) => {
+                thread::sleep(TRY_AGAIN);
+            }
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(path.to_owned())),
             Err(TryLockError::Error(cause)) => return Err(io(cause)),
         }
     }
 }
 
-/// Refuses a store that another version of bugle serves from: it cannot be brought up to date meanwhile.
-pub(super) fn expect_of_now(path: &Path, connection: &Connection) -> Result<(), OpenError> {
-    let newest = migrations::migrations::runner().get_migrations().iter().map(Migration::version).max();
-    let found = connection
-        .query_row("SELECT max(version) FROM refinery_schema_history", [], |row| row.get::<_, i64>(0))
-        .map_err(|cause| OpenError::Sqlite { path: path.to_owned(), cause })?;
-    match found.cmp(&newest.map_or(0, i64::from)) {
+/// Whether a command says in `lock` that it has it, or had it last.
+pub(super) fn is_marked_by_command(lock: &File) -> bool {
+    let mut mark = [0; COMMAND.len()];
+    lock.read_exact_at(&mut mark, 0).is_ok() && mark == COMMAND
+}
+
+/// Whether nobody has the lock but who looks whether anybody has it.
+fn is_only_asked_for(lock: &File) -> bool {
+    lock.try_lock_shared().is_ok() && lock.unlock().is_ok()
+}
+
+/// Gives the lock that root has made to whoever the store belongs to, who could not serve from it else.
+fn give_to_owner(lock: &File, store: &Path) {
+    if let (true, Ok(lock_file), Ok(store)) =
+        (rustix::process::geteuid().is_root(), lock.metadata(), fs::metadata(store))
+        && (lock_file.uid(), lock_file.gid()) != (store.uid(), store.gid())
+    {
+        // Where it cannot be given away it is of as much use as before.
+        drop(fchown(lock, Some(store.uid()), Some(store.gid())));
+    }
+}
+
+/// Refuses a store of another version of bugle: who only looks does not bring it up to date.
+pub(super) fn expect_of_now(path: &Path, connection: &Connection, is_served: bool) -> Result<(), OpenError> {
+    let version = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
+    let found: i64 =
+        connection.query_row(version, [], |row| row.get(0)).map_err(|cause| unusable(path, cause))?;
+    match found.cmp(&newest()) {
         Ordering::Equal => Ok(()),
-        Ordering::Less => Err(OpenError::Older(path.to_owned())),
+        Ordering::Less if is_served => Err(OpenError::Older(path.to_owned())),
+        Ordering::Less => Err(OpenError::Old(path.to_owned())),
         Ordering::Greater => Err(OpenError::Newer(path.to_owned())),
     }
 }
@@ -218,7 +277,7 @@ fn refused(path: &Path, error: refinery::Error) -> OpenError {
 }
 
 /// Why SQLite cannot use the file at `path` as a store.
-fn unusable(path: &Path, cause: rusqlite::Error) -> OpenError {
+pub(super) fn unusable(path: &Path, cause: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match cause.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NoDatabase(path),
@@ -237,7 +296,7 @@ pub(super) fn newest() -> i64 {
     migrations.get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
 }
 
-fn size(path: &Path) -> u64 {
+pub(super) fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |file| file.len())
 }
 
@@ -288,6 +347,23 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, OpenError> {
         Ok(_) => Ok(connection),
         Err(cause) => Err(unusable(path, cause)),
     }
+}
+
+/// Opens the store for reading as `option` of SQLite's addresses says.
+pub(super) fn reader_with(path: &Path, option: &str) -> rusqlite::Result<Connection> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-._".contains(byte);
+    let address = plain(path).as_os_str().as_bytes().iter().fold(String::from("file:"), |address, byte| {
+        if is_plain(byte) {
+            address + char::from(*byte).encode_utf8(&mut [0; 4])
+        } else {
+            address + &format!("%{byte:02X}")
+        }
+    });
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(format!("{address}?{option}=1"), flags)?;
+    connection.busy_timeout(OPENING)?;
+    Ok(connection)
 }
 
 /// Opens the store for the checkpoints, which are made beside the writer so that no commit waits for one.

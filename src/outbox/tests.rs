@@ -1,12 +1,17 @@
 //! The outbox, told as stories: what was accepted is owed, once, whatever happens in between.
 
+mod diary;
 mod divert;
+mod events;
 mod file;
 mod floods;
+mod glance;
 mod leaders;
 mod orders;
 mod upkeep;
 mod versions;
+mod visit;
+mod watch;
 
 use super::*;
 use crate::clock::Moment;
