@@ -3,12 +3,14 @@
 //! `load` gives [`Settings`], in which every name is resolved and every pattern understood, or all problems at once.
 //! This is the only place that reads the environment.
 
+mod address;
 mod changes;
 mod check;
 mod document;
 mod environment;
 mod file;
 mod findings;
+mod kept;
 mod layer;
 mod names;
 mod node;
@@ -39,8 +41,12 @@ use crate::source::{Source, Token};
 use crate::template::{TemplateFile, TemplateSet};
 use crate::tls::Identity;
 
+pub use address::{
+    AddressFlaw, check_address, is_host, is_variable_name, secret_in_file, secret_in_variable,
+};
 pub use changes::Written;
 pub use environment::Environment;
+pub use kept::{Keeping, Kept};
 pub use partial::{AdminDoor, Care, load_admin, load_care, load_listening, load_store};
 pub use problem::{Problem, ProblemSeverity, Problems};
 pub use watched::Watched;
@@ -67,6 +73,8 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// What is written in it, to tell what another reading changes.
     pub written: Written,
+    /// Where its secrets are kept.
+    pub secrets: Vec<Kept>,
     /// Where it was read from, to read it again.
     pub origin: Origin,
     /// The files that it was read from.
@@ -98,7 +106,7 @@ pub fn find(explicit: Option<&Path>) -> Result<PathBuf, Problems> {
     let mut places = PLACES.iter().map(PathBuf::from);
     places.find(|place| place.exists()).ok_or_else(|| {
         let message = format!("there is no configuration: looked for {}", PLACES.join(" and "));
-        let help = Some("name one with --config; config.toml.example is one to start from".to_owned());
+        let help = Some("`bugle init` writes one; or name one with --config".to_owned());
         Problems::new(vec![Problem { help, ..Problem::of_file(None, message) }])
     })
 }
@@ -120,10 +128,10 @@ impl Origin {
             let written = written.with(&settings.rules, &settings.templates.files);
             Some((settings, written))
         });
-        let watched = findings.watched();
+        let (watched, secrets) = (findings.watched(), findings.kept());
         match finish(findings, made) {
             Ok(((settings, written), warnings)) => {
-                Ok(Loaded { settings, warnings, written, origin: self.clone(), watched })
+                Ok(Loaded { settings, warnings, written, secrets, origin: self.clone(), watched })
             }
             Err(problems) => Err(Refused { problems, watched }),
         }

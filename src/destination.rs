@@ -8,6 +8,7 @@ mod discord;
 mod draft;
 mod layout;
 mod native;
+mod probe;
 mod prose;
 mod reply;
 mod simplest;
@@ -34,6 +35,7 @@ use crate::template::{Inline, Native};
 
 pub use client::Client;
 pub use native::NativeError;
+pub use probe::{Probe, Probed};
 pub use reply::Reply;
 
 /// What a chat product takes, and how it answers.
@@ -93,6 +95,16 @@ pub trait Platform: Debug + Send + Sync {
 
     /// What an answer means.
     fn judge(&self, reply: &Reply) -> Verdict;
+
+    /// How to ask about a webhook without posting anything, where its platform has a way.
+    fn probe(&self) -> Option<Probe> {
+        None
+    }
+
+    /// What the answer to [`Platform::probe`] means.
+    fn judge_probe(&self, reply: &Reply) -> Probed {
+        Probed::Not(self.judge(reply))
+    }
 }
 
 /// The platforms, as `type` names them.
@@ -159,6 +171,12 @@ pub struct Fallback {
 }
 
 impl Destination {
+    /// How to ask about its webhook without posting anything; nothing where there is no way, or where somebody else than
+    /// the platform itself answers, who might show what the platform does not.
+    pub fn probe(&self) -> Option<Probe> {
+        if self.address.own_host { self.platform.probe() } else { None }
+    }
+
     /// Whether everything about it is as in `other`. What a platform's options are, its [`Debug`] shows in full: it is
     /// derived, and none of them is a secret.
     pub fn is_same(&self, other: &Self) -> bool {
@@ -198,21 +216,30 @@ impl Default for Retry {
 
 /// The address of a webhook. It is the credential: whoever has it can post.
 #[derive(Debug, Clone)]
-pub struct Address(Secret);
+pub struct Address {
+    url: Secret,
+    own_host: bool,
+}
 
 impl Address {
     /// Boxes an address that has been checked.
     pub fn new(url: impl Into<String>) -> Self {
-        Self(Secret::new(url))
+        Self { url: Secret::new(url), own_host: false }
+    }
+
+    /// The same, known to be that of a webhook on one of the platform's own hosts.
+    #[must_use]
+    pub fn on_own_host(self) -> Self {
+        Self { own_host: true, ..self }
     }
 
     /// A digest that tells whether the address has changed, without telling the address.
     pub fn fingerprint(&self) -> [u8; 32] {
-        crate::event::digest(&[self.0.expose()])
+        crate::event::digest(&[self.url.expose()])
     }
 
     /// The address itself; for [`client`] alone.
     fn expose(&self) -> &str {
-        self.0.expose()
+        self.url.expose()
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::document::{Document, Part, SyntaxError};
 use super::environment::Environment;
+use super::kept::Kept;
 use super::names::any_of;
 use super::place::Place;
 use super::problem::{Problem, ProblemSeverity};
@@ -101,6 +102,7 @@ pub(super) struct Findings<'e> {
     broken: HashSet<Place>,
     watched: Watched,
     secrets: Vec<(Place, [u8; 32])>,
+    kept: Vec<Kept>,
 }
 
 impl<'e> Findings<'e> {
@@ -113,6 +115,7 @@ impl<'e> Findings<'e> {
             broken: HashSet::new(),
             watched: Watched::default(),
             secrets: Vec::new(),
+            kept: Vec::new(),
         }
     }
 
@@ -134,6 +137,16 @@ impl<'e> Findings<'e> {
     /// The digests of all secrets that were found.
     pub(super) fn secrets(&self) -> &[(Place, [u8; 32])] {
         &self.secrets
+    }
+
+    /// Takes note of where a secret is kept.
+    pub(super) fn note_secret(&mut self, kept: Kept) {
+        self.kept.push(kept);
+    }
+
+    /// Where all secrets that were found are kept.
+    pub(super) fn kept(&self) -> Vec<Kept> {
+        self.kept.clone()
     }
 
     /// Takes in a file and the mistakes in its syntax. Gives its top, unless it had any.

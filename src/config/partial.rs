@@ -8,7 +8,7 @@ use super::check::{server, store};
 use super::findings::Findings;
 use super::node::Node;
 use super::{Environment, Listening, Problems, Secrets, Store, finish, folder_of, read};
-use crate::name::DestinationName;
+use crate::name::{DestinationName, SourceName};
 use crate::secret::Secret;
 
 /// What is needed to look after what is in the store.
@@ -18,6 +18,8 @@ pub struct Care {
     pub store: Store,
     /// The destinations that there are.
     pub destinations: Vec<DestinationName>,
+    /// The sources that there are.
+    pub sources: Vec<SourceName>,
 }
 
 /// Where the server that runs takes orders.
@@ -34,22 +36,24 @@ pub fn load_store(path: &Path, environment: &Environment) -> Result<Store, Probl
     load_care(path, environment).map(|care| care.store)
 }
 
-/// Loads `[store]` and the names of the destinations.
+/// Loads `[store]` and the names of the destinations and sources.
 pub fn load_care(path: &Path, environment: &Environment) -> Result<Care, Problems> {
     let mut findings = Findings::new(environment);
     let care = read(&mut findings, path, environment).map(|(top, node)| {
         let place = top.key("store");
         let written = node.get("store").and_then(|node| findings.read(&place, node));
         let store = store::store(&mut findings, &folder_of(path), &place, written.unwrap_or_default());
-        Care { store, destinations: destinations(&node) }
+        let destinations = names(&node, "destinations", |name| DestinationName::new(name).ok());
+        let sources = names(&node, "sources", |name| SourceName::new(name).ok());
+        Care { store, destinations, sources }
     });
     finish(findings, care).map(|(care, _)| care)
 }
 
-/// What is no name is no destination; `check` says so.
-fn destinations(node: &Node) -> Vec<DestinationName> {
-    match node.get("destinations") {
-        Some(Node::Table(table)) => table.keys().filter_map(|name| DestinationName::new(name).ok()).collect(),
+/// What stands in the `table`. What is no name is left out; `check` says so.
+fn names<T>(node: &Node, table: &str, read: impl Fn(&str) -> Option<T>) -> Vec<T> {
+    match node.get(table) {
+        Some(Node::Table(table)) => table.keys().filter_map(|name| read(name)).collect(),
         _ => Vec::new(),
     }
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use reqwest::RequestBuilder;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
 
 use crate::clock::Clock;
 use crate::delivery::{Outcome, Reason, Verdict};
-use crate::destination::{Destination, Reply};
+use crate::destination::{Destination, Probe, Reply};
 
 /// More of an answer than this is never read: the longest that a platform explains itself in is far shorter.
 const ANSWER_LIMIT: usize = 64 << 10;
@@ -47,12 +48,32 @@ impl Client {
     /// Posts `body` to `destination`. Without an answer there is a verdict at once: whether the message may have
     /// arrived depends on how far it got.
     pub async fn post(&self, destination: &Destination, body: Vec<u8>) -> Result<Reply, Verdict> {
-        let request = self
-            .http
-            .post(destination.address.expose())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))
-            .body(body)
-            .timeout(destination.timeout);
+        let request = self.request(destination.address.expose(), body);
+        self.send(request.timeout(destination.timeout)).await
+    }
+
+    /// Asks about the webhook of `destination` by a `probe` of its platform, which may take as long as `patience`.
+    /// Nothing is posted.
+    pub async fn probe(
+        &self,
+        destination: &Destination,
+        probe: &Probe,
+        patience: Duration,
+    ) -> Result<Reply, Verdict> {
+        let address = destination.address.expose();
+        let request = match probe {
+            Probe::Read => self.http.get(address.split_once('?').map_or(address, |(path, _)| path)),
+            Probe::Refusable(body) => self.request(address, body.to_string().into_bytes()),
+        };
+        self.send(request.timeout(patience)).await
+    }
+
+    fn request(&self, address: &str, body: Vec<u8>) -> RequestBuilder {
+        let json = HeaderValue::from_static("application/json; charset=utf-8");
+        self.http.post(address).header(CONTENT_TYPE, json).body(body)
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Reply, Verdict> {
         match request.send().await {
             Ok(response) => Ok(self.read(response).await),
             Err(error) => Err(without_answer(&error)),

@@ -1,7 +1,7 @@
 //! What every platform must satisfy, tried over the registry, so that a new one cannot forget any of it.
 //!
 //! `check` judges a body as strictly as the platform does; `messages` has what to try it with; `answers` and
-//! `addresses` are the tables of what comes back and of where to post.
+//! `addresses` are the tables of what comes back and of where to post, `probes` is what is asked without posting.
 
 mod addresses;
 mod answers;
@@ -12,6 +12,7 @@ mod gatherings;
 mod looks;
 mod losses;
 mod messages;
+mod probes;
 mod simplest;
 mod templates;
 

@@ -19,7 +19,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::draft::set;
-use super::{NativeError, Pace, Platform, Reply};
+use super::{NativeError, Pace, Platform, Probe, Probed, Reply};
 use crate::delivery::Verdict;
 use crate::message::{Mention, Message};
 use crate::template::{Inline, InlineError, Native};
@@ -183,6 +183,19 @@ impl Platform for Options {
 
     fn judge(&self, reply: &Reply) -> Verdict {
         answer::judge(reply)
+    }
+
+    fn probe(&self) -> Option<Probe> {
+        Some(Probe::Read)
+    }
+
+    fn judge_probe(&self, reply: &Reply) -> Probed {
+        match (answer::judge_probe(reply), &self.thread) {
+            (Probed::There(words), Some(Thread::Id(_))) => {
+                Probed::There(format!("{words}; whether its thread is there is not told"))
+            }
+            (probed, _) => probed,
+        }
     }
 }
 

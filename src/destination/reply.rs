@@ -87,8 +87,13 @@ impl Reply {
 
     /// By the platform's own clock where it tells the time: ours may be ahead of it.
     fn until(&self, date: &str) -> Option<Duration> {
-        let now = self.header("date").and_then(moment).unwrap_or(self.at);
+        let now = self.told_time().unwrap_or(self.at);
         Some(moment(date)?.since(now).clamp(SHORTEST, LONGEST))
+    }
+
+    /// What time it was at the platform when it answered, if it says so; to the second.
+    pub fn told_time(&self) -> Option<Moment> {
+        self.header("date").and_then(moment)
     }
 
     /// Whether the body is a page for people, which no webhook answers with.
@@ -98,8 +103,7 @@ impl Reply {
 
     /// The verdict, with the platform's `words`, or ours where it has none.
     pub(super) fn verdict(&self, outcome: Outcome, reason: Reason, words: &str) -> Verdict {
-        let words = one_line(words);
-        let words = match without_addresses(&words) {
+        let words = match harmless(words) {
             words if words.is_empty() => own_words(self.status, reason),
             words => words,
         };
@@ -181,6 +185,11 @@ fn own_words(status: u16, reason: Reason) -> String {
         Reason::UnreadableAnswer => format!("answered {status} with a body that says neither yes nor no"),
         _ => format!("answered {status} without a word"),
     }
+}
+
+/// A platform's `words` in a short line, without anything that could be an address or a token.
+pub(super) fn harmless(words: &str) -> String {
+    without_addresses(&one_line(words))
 }
 
 /// A line from outside, shortened, without anything that could be an address or a token. A page of HTML says nothing.

@@ -16,10 +16,10 @@ mod simplest;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
-use super::{NativeError, Pace, Platform, Reply};
+use super::{NativeError, Pace, Platform, Probe, Probed, Reply};
 use crate::delivery::Verdict;
 use crate::message::{Mention, Message};
 use crate::template::Native;
@@ -103,5 +103,14 @@ impl Platform for Options {
 
     fn judge(&self, reply: &Reply) -> Verdict {
         if self.blocks { answer::judge(reply) } else { answer::judge_compatible(reply) }
+    }
+
+    /// Other servers than Slack's own may show an empty message.
+    fn probe(&self) -> Option<Probe> {
+        self.blocks.then(|| Probe::Refusable(json!({ "text": "" })))
+    }
+
+    fn judge_probe(&self, reply: &Reply) -> Probed {
+        answer::judge_probe(reply)
     }
 }

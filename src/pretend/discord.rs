@@ -24,10 +24,7 @@ pub(super) fn judge(webhook: &Webhook, request: &Request, number: u64) -> Answer
         return refusal;
     }
     if request.method == "GET" {
-        return Answer::json(
-            200,
-            &json!({ "id": id(webhook), "type": 1, "name": "Pretend", "channel_id": "1" }),
-        );
+        return Answer::json(200, &about(webhook));
     }
     if request.method != "POST" {
         return coded(405, 0, "405: Method Not Allowed");
@@ -191,6 +188,22 @@ fn is_empty(body: &Value, request: &Request) -> bool {
 fn id(webhook: &Webhook) -> &str {
     let known = webhook.path.split_once("/webhooks/").map_or("", |(_, known)| known);
     known.split('/').next().unwrap_or_default()
+}
+
+/// What Discord tells of a webhook to whoever has its address: that, too.
+fn about(webhook: &Webhook) -> Value {
+    let token = webhook.path.rsplit('/').next().unwrap_or_default();
+    json!({
+        "id": id(webhook),
+        "type": 1,
+        "name": "Pretend",
+        "avatar": null,
+        "channel_id": "1200000000000000000",
+        "guild_id": "1100000000000000000",
+        "application_id": null,
+        "token": token,
+        "url": format!("https://discord.com/api/webhooks/{}/{token}", id(webhook)),
+    })
 }
 
 /// The message as Discord gives it back; its id differs from request to request.

@@ -274,6 +274,11 @@ fn open_address(
     match look(secret.expose(), platform, allowed) {
         Ok(webhook) => {
             let address = Address::new(platform.address(secret.expose(), webhook.own_host));
+            // A host that is allowed may be the platform's own, and the address yet be no webhook's.
+            let is_webhook = webhook.own_host
+                && webhook.url.scheme() == "https"
+                && platform.check_url(&webhook.url).is_ok();
+            let address = if is_webhook { address.on_own_host() } else { address };
             Some((address, Some(webhook)))
         }
         Err(flaw) => {

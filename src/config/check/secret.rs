@@ -6,6 +6,7 @@ use super::super::Secrets;
 use super::super::environment::Environment;
 use super::super::file;
 use super::super::findings::{Finding, Findings, did_you_mean};
+use super::super::kept::{Keeping, Kept};
 use super::super::place::Place;
 use super::super::raw;
 use crate::secret::Secret;
@@ -69,7 +70,22 @@ impl<'e> Vault<'e> {
         if matches!(written, raw::Secret::Reference(_)) {
             findings.remember(place, &secret);
         }
+        let keeping = self.keeping(findings, place, written);
+        findings.note_secret(Kept::new(place, keeping, &secret));
         Some(secret)
+    }
+
+    /// Where the secret that is written at `place` has been found.
+    fn keeping(&self, findings: &Findings<'_>, place: &Place, written: &raw::Secret) -> Keeping {
+        match written {
+            raw::Secret::Reference(raw::Reference { file: Some(file), .. }) => {
+                Keeping::File(self.folder.join(file))
+            }
+            raw::Secret::Reference(raw::Reference { env: Some(name), .. }) => Keeping::Variable(name.clone()),
+            raw::Secret::Reference(_) | raw::Secret::Inline(_) => findings
+                .variable(place)
+                .map_or(Keeping::Inline, |variable| Keeping::Variable(variable.to_owned())),
+        }
     }
 
     fn inline(&self, findings: &mut Findings<'_>, place: &Place, secret: &Secret) {

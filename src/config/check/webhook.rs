@@ -110,7 +110,7 @@ fn elsewhere(url: &Url, host: &str, platform: &dyn Platform) -> Flaw {
 }
 
 /// The product that `host` belongs to.
-fn owner(host: &str) -> Option<&'static str> {
+pub(in crate::config) fn owner(host: &str) -> Option<&'static str> {
     let empty = Node::Table(std::collections::BTreeMap::new());
     PRODUCTS.into_iter().find(|product| match platform(product, &empty) {
         Some(Ok(platform)) => platform.hosts().iter().any(|pattern| is_on(host, pattern)),

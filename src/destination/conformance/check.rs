@@ -14,6 +14,8 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::Value;
 
+use crate::text;
+
 static LIMITS: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../../tests/fixtures/schemas/limits.json")).unwrap()
 });
@@ -122,9 +124,7 @@ fn assert_seen(text: &str) {
 fn assert_piece(text: &str, limit: usize) {
     assert!(!text.is_empty());
     assert!(text.encode_utf16().count() <= limit, "over {limit}: {text}");
-    let forbidden = |c: char| {
-        (c.is_control() && c != '\n') || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    };
+    let forbidden = |c: char| text::acts(c) && c != '\n';
     assert!(!text.contains(forbidden), "{text:?}");
 }
 

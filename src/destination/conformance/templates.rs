@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::any::{any_line, any_url};
 use super::check::visible as shown_in;
@@ -83,7 +84,14 @@ fn is_shown(said: &str, visible: &str, alone: bool) -> bool {
     let words = |text: &str| one_line(&text.replace('\u{200B}', ""));
     let (said, visible) = (words(said), words(visible));
     // What stands in a line behind something long may be cut away with it.
-    let beginning: String = said.chars().take(if alone { 4 } else { 0 }).collect();
+    let most = if alone { 4 } else { 0 };
+    // Nor does a cut ever keep a part of what is one sign, however many characters it has.
+    let mut taken = 0;
+    let kept = said.graphemes(true).take_while(|sign| {
+        taken += sign.chars().count();
+        taken <= most
+    });
+    let beginning: String = kept.collect();
     visible.contains(&said) || (visible.contains(beginning.trim_end()) && visible.contains('…'))
 }
 

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::compose::is_id;
 use crate::delivery::Outcome::{self, Gone, Refused};
 use crate::delivery::{Reason, Verdict, Wait};
-use crate::destination::Reply;
-use crate::destination::reply::{Class, Row, bounded, known, refusal};
+use crate::destination::reply::{Class, Row, bounded, harmless, known, refusal};
+use crate::destination::{Probed, Reply};
 
 /// A 429 that names no wait comes from the edge, which has shut our address out: for this long at least.
 const BANNED: Duration = Duration::from_mins(10);
@@ -77,6 +78,22 @@ pub(super) fn judge(reply: &Reply) -> Verdict {
         return Verdict { message_id, rest: rest(reply), ..reply.verdict(outcome, reason, "posted") };
     }
     reply.verdict(outcome, reason, &words(reply, body.as_ref(), &code))
+}
+
+/// What is told of a webhook. The answer repeats its token and its address: nothing but its name and the number of its
+/// channel is taken from it.
+pub(super) fn judge_probe(reply: &Reply) -> Probed {
+    let verdict = judge(reply);
+    if verdict.outcome != Outcome::Delivered {
+        return Probed::Not(verdict);
+    }
+    let webhook: Option<Value> = serde_json::from_str(&reply.body).ok();
+    let text = |name: &str| webhook.as_ref().and_then(|webhook| webhook.get(name)).and_then(Value::as_str);
+    let Some(channel) = text("channel_id").filter(|id| is_id(id)) else {
+        return Probed::Not(reply.verdict(Outcome::Unclear, Reason::UnreadableAnswer, ""));
+    };
+    let name = harmless(text("name").unwrap_or_default());
+    Probed::There(format!("the webhook \"{name}\" of channel {channel}"))
 }
 
 /// Discord answers with the message as it was saved, which our reading limit may cut: then its id is lost, no more.

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::delivery::Outcome::{self, Gone, Refused};
 use crate::delivery::{Reason, Verdict, Wait};
-use crate::destination::Reply;
 use crate::destination::reply::{Class, Row, bounded, refusal};
+use crate::destination::{Probed, Reply};
 
 /// The first wait when a 429 does not tell one: the published pace.
 const WAIT: Duration = Duration::from_secs(1);
@@ -53,6 +53,16 @@ pub(super) fn judge(reply: &Reply) -> Verdict {
         Class::Settled(outcome, reason) => (outcome, reason),
     };
     reply.verdict(outcome, reason, &word)
+}
+
+/// What the answer to an empty message means: a webhook that is there refuses it as empty, one that is not for being none.
+pub(super) fn judge_probe(reply: &Reply) -> Probed {
+    let verdict = judge(reply);
+    match (verdict.outcome, verdict.reason) {
+        (Refused, Reason::InvalidPayload) => Probed::There(String::new()),
+        (Outcome::Delivered, _) => Probed::Taken,
+        _ => Probed::Not(verdict),
+    }
 }
 
 /// What Mattermost refuses with, by its `id`, and what both servers do by status.
