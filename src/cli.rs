@@ -1,6 +1,10 @@
 //! The grammar of the command line, nothing else.
 
 mod dead_letters;
+mod doctor;
+mod events;
+mod init;
+mod why;
 
 use std::path::PathBuf;
 
@@ -10,6 +14,12 @@ use clap_complete::Shell;
 use crate::name::DestinationName;
 
 pub use dead_letters::{DeadLetters, Time, Which};
+pub use doctor::Doctor;
+pub use events::{Events, Of, Tail};
+pub use init::{AddressFrom, DestinationWanted, Init, SourceWanted, known, source_name};
+pub use why::Why;
+
+use dead_letters::time;
 
 /// Relays Bugsnag and Bugfender webhooks to Slack, Microsoft Teams and Discord.
 ///
@@ -36,6 +46,12 @@ pub struct Cli {
 pub enum Command {
     /// Receive webhooks and deliver messages until told to stop
     Serve,
+
+    /// Write a configuration that works, with fresh tokens, and say which addresses to paste where
+    ///
+    /// Asks for what the flags do not say. Secrets go into files of their own, which nobody else can read. Nothing that is
+    /// there already is changed.
+    Init(Init),
 
     /// Check the configuration and show every problem in it
     Check {
@@ -80,6 +96,30 @@ pub enum Command {
         #[arg(value_name = "NAME")]
         destination: String,
     },
+
+    /// List what has come, the latest first, and what became of it
+    ///
+    /// What bugle says of itself is listed with `--source bugle` alone.
+    Events(Events),
+
+    /// Tell what happens, as it happens: what comes, what becomes of it, who is turned away, when bugle starts and stops
+    ///
+    /// Works beside a running server. Where none runs on a store that is there, it waits for one; where no server ever ran, it
+    /// says so and ends. Filters hide only lines that have what they look at. Ends with Ctrl-C.
+    Tail(Tail),
+
+    /// Look at everything that can keep a message from coming, and say what to do about it
+    ///
+    /// Configuration, secrets, store, server, clock, public address, sources, and each destination, about which its
+    /// platform is asked where it can be without posting a message. Changes nothing, and works whether the server runs or
+    /// not. The exit code is 0 if nothing is broken, 1 if something is, 78 if the configuration has problems.
+    Doctor(Doctor),
+
+    /// Say why an event was told, to whom and when, or why it was not
+    ///
+    /// Shows the event's way: when it came, what each rule made of it, what held it back, every attempt, and where it stands.
+    /// If there is no such event, it says what did happen at that time. The exit code is 0 if there is one, else 1.
+    Why(Why),
 
     /// Show what waits for each destination, since when, and why
     Queue,

@@ -6,16 +6,23 @@ pub mod check;
 pub mod check_store;
 pub mod dead_letters;
 pub mod demo;
+pub mod doctor;
+pub mod events;
 pub mod healthcheck;
+mod hint;
+pub mod init;
 mod listing;
 pub mod manual;
 mod neighbour;
 pub mod order;
+mod presence;
 pub mod preview;
 pub mod queue;
 pub mod sample;
 pub mod send_test;
 pub mod serve;
+pub mod tail;
+pub mod why;
 
 use std::io::{self, IsTerminal as _, StdoutLock, Write as _};
 use std::path::Path;
@@ -52,6 +59,7 @@ fn obey(cli: Cli, out: &mut StdoutLock<'_>, environment: &Environment) -> anyhow
             let sockets = Sockets::passed(environment)?;
             block_on(serve::run(config, sockets, environment))
         }
+        Command::Init(asked) => init::run(out, setting, asked).map(ExitCode::from),
         Command::Check { without_secrets } => {
             let code = check::run(out, config, json, without_secrets, colour, environment)?;
             Ok(ExitCode::from(code))
@@ -74,6 +82,10 @@ fn obey(cli: Cli, out: &mut StdoutLock<'_>, environment: &Environment) -> anyhow
                 block_on(send_test::run(out, config, &destination, json, environment, &Clock::system()))?;
             Ok(ExitCode::from(code))
         }
+        Command::Events(asked) => Ok(ExitCode::from(events::run(out, setting, &asked)?)),
+        Command::Tail(asked) => block_on(tail::run(out, setting, &asked)).map(ExitCode::from),
+        Command::Doctor(asked) => block_on(doctor::run(out, setting, &asked)).map(ExitCode::from),
+        Command::Why(asked) => Ok(ExitCode::from(why::run(out, setting, &asked)?)),
         Command::Queue => Ok(ExitCode::from(queue::run(out, setting)?)),
         Command::DeadLetters(asked) => look_after_dead_letters(out, setting, asked),
         Command::Suspend { destination } => order(out, setting, &Order::Suspend { destination }),
@@ -90,7 +102,7 @@ fn obey(cli: Cli, out: &mut StdoutLock<'_>, environment: &Environment) -> anyhow
             check_store::run(out, config, file, json, environment).map(ExitCode::from)
         }
         Command::Demo { once } => {
-            telemetry::start_beside_a_demo();
+            telemetry::start_beside_a_story();
             block_on(demo::run(out, once, colour)).map(|()| ExitCode::SUCCESS)
         }
         Command::Completions { shell } => manual::completions(out, shell).map(|()| ExitCode::SUCCESS),
@@ -145,9 +157,18 @@ impl Setting<'_> {
     }
 }
 
+/// That nothing was ever received where the store is to be: there is nothing to look into.
+fn nothing_yet(store: &Path) -> String {
+    format!(
+        "there is no store at {} yet: nothing was ever received there. `bugle serve` makes it; if yours is elsewhere, \
+         say where in `store.url`",
+        store.display()
+    )
+}
+
 /// Shows why nothing can be done. Gives the exit code.
 fn refuse(problems: &Problems) -> io::Result<u8> {
-    write!(io::stderr().lock(), "{problems}")?;
+    writeln!(io::stderr().lock(), "{problems}")?;
     Ok(EXIT_CONFIG)
 }
 

@@ -4,7 +4,8 @@
 //!
 //! * [`event`], [`name`], [`clock`], [`secret`], [`report`]: the words everything else is written in;
 //! * [`source`]: who may call, and how a tracker's body becomes events;
-//! * [`rule`]: who hears of an event;
+//! * [`rule`]: who hears of an event, and why;
+//! * [`flood`]: what keeps a burst of events from becoming a burst of messages;
 //! * [`intake`]: the HTTP side of all that, up to the answer;
 //! * [`outbox`]: the durable line;
 //! * [`template`], [`message`], [`delivery`], [`destination`]: what is said, what is owed, and how each platform takes it;

@@ -99,6 +99,24 @@ pub enum Fullness {
     },
 }
 
+/// A disk with less than this is nearly full, however small the store may be.
+const ROOM_AT_LEAST: u64 = 100 << 20;
+
+/// A disk has to have room for this part of what the store may hold.
+const PART: u64 = 20;
+
+impl Fullness {
+    /// What there is little room in, for a store that may hold `max_size` and holds `used`, all of which must stay, on a
+    /// disk with `free` left, if that is known. History that fills what it is allowed is no trouble: the oldest goes. What
+    /// cannot go is.
+    pub fn of(free: Option<u64>, used: u64, max_size: u64) -> Option<Self> {
+        match free {
+            Some(free) if free < ROOM_AT_LEAST.max(max_size / PART) => Some(Self::Disk { free }),
+            _ => (used > max_size).then_some(Self::Allowed { used, max_size }),
+        }
+    }
+}
+
 /// What notices are told of at most once in an hour: those of one topic are gathered.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Topic {

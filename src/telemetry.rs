@@ -27,8 +27,8 @@ impl Format {
 /// What is written if `RUST_LOG` does not say.
 const DEFAULT_FILTER: &str = "warn,bugle=info";
 
-/// What is written beside a demonstration, which tells the rest itself.
-const DEMO_FILTER: &str = "error,bugle::app::reload=info";
+/// What is written beside a demonstration, or a wait for the first event, which tells the rest itself.
+const BESIDE_FILTER: &str = "error,bugle::app::reload=info";
 
 /// Writes an error for each caller who does not speak HTTP, and there is no end to those.
 const NOISY: &str = "actix_http";
@@ -39,8 +39,8 @@ pub fn start(format: Format) {
 }
 
 /// Sends to standard error what came of reading the configuration again, and errors.
-pub fn start_beside_a_demo() {
-    start_with(Format::Human, DEMO_FILTER);
+pub fn start_beside_a_story() {
+    start_with(Format::Human, BESIDE_FILTER);
 }
 
 /// Sends what passes `RUST_LOG`, else `default`.

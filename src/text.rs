@@ -15,8 +15,15 @@ pub(crate) const NOTE: usize = 48;
 /// What ends a short text that was cut.
 pub(crate) const ELLIPSIS: &str = "…";
 
-/// `text` without what is no text: CR LF becomes LF, a tab four spaces; control characters and the characters that
-/// turn the direction of reading are removed.
+/// Whether a terminal, or whoever lays text out, might act on `c` where it should only show it: it moves the cursor, ends
+/// a line or turns the direction of reading.
+pub(crate) fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `text` without what is no text: CR LF becomes LF, a tab four spaces; of what [acts] only line ends stay.
 pub(crate) fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     let mut after_return = false;
@@ -25,8 +32,7 @@ pub(crate) fn clean(text: &str) -> String {
             '\n' if after_return => {}
             '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => cleaned.push('\n'),
             '\t' => cleaned.push_str("    "),
-            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {}
-            c if c.is_control() => {}
+            c if acts(c) => {}
             c => cleaned.push(c),
         }
         after_return = c == '\r';
@@ -45,6 +51,13 @@ pub(crate) fn one_line(text: &str) -> String {
         line.push_str(word);
     }
     line
+}
+
+/// The beginning of `text` in one line: `limit` characters at most, whatever else there is of it.
+pub(crate) fn beginning(text: &str, limit: usize) -> String {
+    // White space may shrink; four times as much is enough of any text that a person would look for.
+    let begun: String = text.chars().take(limit * 4).collect();
+    one_line(&begun).chars().take(limit).collect()
 }
 
 /// `text`, or a word for it where nothing of it can be seen.
@@ -271,3 +284,5 @@ impl Room {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::any_acting_text;

@@ -121,7 +121,7 @@ fn reason(label: &str) -> Result<Reason, String> {
     })
 }
 
-fn time(text: &str) -> Result<Time, String> {
+pub(super) fn time(text: &str) -> Result<Time, String> {
     let text = text.trim();
     if let Some(span) = config::duration(text) {
         return Ok(Time::Ago(span));

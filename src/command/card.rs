@@ -14,6 +14,8 @@ use serde_json::Value;
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::text;
+
 /// Columns of a card, its bar included.
 pub(super) const WIDTH: usize = 100;
 /// Columns beside the bar.
@@ -155,8 +157,7 @@ impl Pen {
 /// What would act on the terminal, or is only there to keep a chat's mark-up from acting: control characters,
 /// direction overrides, zero-width spaces.
 fn acts(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200B}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    character == '\u{200B}' || text::acts(character)
 }
 
 /// The lines of a part, each at most [`INSIDE`] wide. Addresses that were `seen` in the card are not repeated.

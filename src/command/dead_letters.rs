@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
 use crate::cli::{Time, Which};
 use crate::clock::Moment;
-use crate::command::listing::{counted, cut, table, time, time_or_none};
-use crate::command::{Setting, refuse};
+use crate::command::listing::{counted, cut, inert, table, time, time_or_none, title};
+use crate::command::{Setting, nothing_yet, refuse};
 use crate::event::EventId;
 use crate::name::nearest;
 use crate::order::Letters;
@@ -32,20 +32,21 @@ pub fn list(out: &mut dyn Write, setting: Setting<'_>, which: Which, limit: u32)
         Err(problems) => return Ok(refuse(&problems)?),
     };
     let letters = letters(which, setting.clock.now());
-    let (listed, total) = match Records::open(&care.store.path)? {
-        Some(records) => {
-            if let Some(name) = &letters.destination {
-                let mut known: Vec<String> = care.destinations.iter().map(ToString::to_string).collect();
-                known.extend(records.destinations()?);
-                expect(name.as_str(), &known)?;
-            }
-            records.dead_letters(&letters, limit)?
+    let found = Records::look(&care.store.path, |records| {
+        if let Some(name) = &letters.destination {
+            let mut known: Vec<String> = care.destinations.iter().map(ToString::to_string).collect();
+            known.extend(records.destinations()?);
+            expect(name.as_str(), &known)?;
         }
-        None => (Vec::new(), 0),
-    };
+        Ok::<_, anyhow::Error>(records.dead_letters(&letters, limit)?)
+    })?;
+    if found.is_none() {
+        writeln!(io::stderr(), "bugle: {}", nothing_yet(&care.store.path))?;
+    }
+    let (listed, total) = found.unwrap_or_default();
     if setting.json {
         let all: Vec<Value> = listed.iter().map(letter_as_json).collect();
-        writeln!(out, "{:#}", json!({ "dead_letters": all, "total": total }))?;
+        writeln!(out, "{}", inert(&format!("{:#}", json!({ "dead_letters": all, "total": total }))))?;
     } else {
         tell_list(out, &listed, total)?;
     }
@@ -64,11 +65,11 @@ pub fn show(
         Ok(care) => care,
         Err(problems) => return Ok(refuse(&problems)?),
     };
-    let event = match Records::open(&care.store.path)? {
-        Some(records) => records.event(id, destination)?,
-        None => None,
-    };
-    let Some(event) = event else {
+    let found =
+        Records::look(&care.store.path, |records| -> Result<_> { Ok(records.event(id, destination)?) })?;
+    let Some(event) =
+        found.with_context(|| format!("there is no event {id}: {}", nothing_yet(&care.store.path)))?
+    else {
         bail!("there is no event {id} in the store (any more)");
     };
     if setting.json {
@@ -100,7 +101,7 @@ fn tell_list(out: &mut dyn Write, listed: &[DeadLetter], total: u64) -> io::Resu
                 time(letter.given_up_at),
                 letter.destination.clone(),
                 letter.reason.clone(),
-                cut(&letter.title, TITLE),
+                cut(&title(&letter.trigger, &letter.title), TITLE),
                 cut(&letter.words, WORDS),
             ]
         })
@@ -114,7 +115,7 @@ fn tell_list(out: &mut dyn Write, listed: &[DeadLetter], total: u64) -> io::Resu
 }
 
 fn tell_event(out: &mut dyn Write, event: &EventRecord, raw: bool) -> io::Result<()> {
-    writeln!(out, "#{}  {}", event.id, cut(&event.title, 200))?;
+    writeln!(out, "#{}  {}", event.id, cut(&title(&event.trigger, &event.title), 200))?;
     writeln!(out, "  received    {}, through {}", time(event.received_at), cut(&event.source, 64))?;
     writeln!(out, "  trigger     {} ({})", cut(&event.trigger, 64), cut(&event.severity, 64))?;
     if !event.app.is_empty() {
@@ -132,17 +133,6 @@ fn tell_event(out: &mut dyn Write, event: &EventRecord, raw: bool) -> io::Result
         writeln!(out, "\n{}", pretty.unwrap_or_else(|_| format!("{:?}", event.raw)))?;
     }
     Ok(())
-}
-
-/// JSON with every character escaped on which a terminal might act: the ones that JSON leaves as they are, too.
-fn inert(json: &str) -> String {
-    let escape = |letter: char| match letter {
-        '\n' => letter.to_string(),
-        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => format!("\\u{:04x}", u32::from(letter)),
-        _ if letter.is_control() => format!("\\u{:04x}", u32::from(letter)),
-        _ => letter.to_string(),
-    };
-    json.chars().map(escape).collect()
 }
 
 fn tell_delivery(out: &mut dyn Write, delivery: &DeliveryRecord, all: &[DeliveryRecord]) -> io::Result<()> {
@@ -172,7 +162,7 @@ fn tell_delivery(out: &mut dyn Write, delivery: &DeliveryRecord, all: &[Delivery
 }
 
 /// Where a delivery stands, in words.
-fn standing(delivery: &DeliveryRecord, all: &[DeliveryRecord]) -> String {
+pub(super) fn standing(delivery: &DeliveryRecord, all: &[DeliveryRecord]) -> String {
     let reason = delivery.reason.as_deref().unwrap_or("");
     let words = delivery.words.as_deref().map(|words| cut(words, 200)).filter(|words| !words.is_empty());
     let words = words.map(|words| format!(": {words}")).unwrap_or_default();
@@ -204,13 +194,14 @@ fn standing(delivery: &DeliveryRecord, all: &[DeliveryRecord]) -> String {
     }
 }
 
-fn in_a_line(attempt: &AttemptRecord) -> String {
+pub(super) fn in_a_line(attempt: &AttemptRecord) -> String {
     let begun = time(attempt.started_at);
     let Some(outcome) = &attempt.outcome else { return format!("{begun}  under way") };
     let status = attempt.status.map(|status| format!("{status} ")).unwrap_or_default();
     let words = cut(attempt.words.as_deref().unwrap_or_default(), 200);
     let reason = attempt.reason.as_deref().unwrap_or_default();
-    format!("{begun}  {outcome} ({reason})  {status}{words}").trim_end().to_owned()
+    let again = attempt.again_at.map(|at| format!("; again not before {}", time(at))).unwrap_or_default();
+    format!("{begun}  {outcome} ({reason})  {status}{words}").trim_end().to_owned() + &again
 }
 
 /// The fields of `--json`, here and below. They are listed in `docs/OPERATIONS.md`, which a test compares.
@@ -230,7 +221,7 @@ fn letter_as_json(letter: &DeadLetter) -> Value {
     })
 }
 
-fn event_as_json(event: &EventRecord, raw: bool) -> Value {
+pub(super) fn event_as_json(event: &EventRecord, raw: bool) -> Value {
     let mut shown = json!({
         "id": event.id.to_string(),
         "received_at": event.received_at.to_string(),
@@ -248,7 +239,7 @@ fn event_as_json(event: &EventRecord, raw: bool) -> Value {
     shown
 }
 
-fn delivery_as_json(delivery: &DeliveryRecord) -> Value {
+pub(super) fn delivery_as_json(delivery: &DeliveryRecord) -> Value {
     json!({
         "delivery": delivery.id,
         "destination": delivery.destination,
@@ -270,7 +261,7 @@ fn delivery_as_json(delivery: &DeliveryRecord) -> Value {
     })
 }
 
-fn attempt_as_json(attempt: &AttemptRecord) -> Value {
+pub(super) fn attempt_as_json(attempt: &AttemptRecord) -> Value {
     json!({
         "started_at": attempt.started_at.to_string(),
         "ended_at": attempt.ended_at.map(|at| at.to_string()),
@@ -278,5 +269,6 @@ fn attempt_as_json(attempt: &AttemptRecord) -> Value {
         "reason": attempt.reason,
         "status": attempt.status,
         "words": attempt.words,
+        "again_at": attempt.again_at.map(|at| at.to_string()),
     })
 }

@@ -57,7 +57,7 @@ pub async fn run(
 }
 
 /// Where to ask.
-fn url(listening: &Listening, ready: bool) -> Result<String> {
+pub(super) fn url(listening: &Listening, ready: bool) -> Result<String> {
     let host = neighbour::host(&listening.listen, "server.listen")?;
     let (scheme, page) =
         (if listening.tls { "https" } else { "http" }, if ready { "readyz" } else { "healthz" });
@@ -65,7 +65,7 @@ fn url(listening: &Listening, ready: bool) -> Result<String> {
 }
 
 /// The status that the server answers with, and why it is not ready, if it says so; or in words why there is none.
-async fn ask(url: &str) -> Result<(u16, Option<String>), String> {
+pub(super) async fn ask(url: &str) -> Result<(u16, Option<String>), String> {
     let answer = neighbour::client(PATIENCE).map_err(|error| format!("{error:#}"))?.get(url).send().await;
     match answer {
         Ok(answer) => Ok((answer.status().as_u16(), reason(answer).await)),

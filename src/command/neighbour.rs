@@ -37,3 +37,63 @@ pub(super) fn client(patience: Duration) -> Result<reqwest::Client> {
         .build()
         .context("the HTTP client cannot be made")
 }
+
+/// More bytes of an answer are not read: our own server's figures are a tenth of it.
+const ANSWER: usize = 4 << 20;
+
+/// What somebody answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The status.
+    pub(super) status: u16,
+    /// The body, as far as it was read.
+    pub(super) body: String,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// No connection could be made.
+    Nobody,
+    /// None came in time.
+    Timeout,
+    /// What came was no HTTP, or broke off.
+    Broken,
+}
+
+/// Asks our own server for `url`, by `token` if there is one. What it answers is believed, whatever its certificate says.
+pub(super) async fn ask(url: &str, token: Option<&str>, patience: Duration) -> Result<Answer, Silence> {
+    let http = client(patience).or(Err(Silence::Broken))?;
+    let request = http.get(url);
+    let request = if let Some(token) = token { request.bearer_auth(token) } else { request };
+    read(request.send().await).await
+}
+
+/// Asks for `url` as somebody from outside does: only a certificate that is in order will do, and a proxy is used where the
+/// environment says so. No redirect is followed.
+pub(super) async fn ask_from_outside(url: &str, patience: Duration) -> Result<Answer, Silence> {
+    let http = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .timeout(patience)
+        .build()
+        .or(Err(Silence::Broken))?;
+    read(http.get(url).send().await).await
+}
+
+async fn read(answer: reqwest::Result<reqwest::Response>) -> Result<Answer, Silence> {
+    let mut answer = answer.map_err(|error| match () {
+        () if error.is_timeout() => Silence::Timeout,
+        () if error.is_connect() => Silence::Nobody,
+        () => Silence::Broken,
+    })?;
+    let mut body = Vec::new();
+    while body.len() < ANSWER {
+        match answer.chunk().await {
+            Ok(Some(part)) => body.extend_from_slice(&part),
+            Ok(None) => break,
+            Err(_) => return Err(Silence::Broken),
+        }
+    }
+    Ok(Answer { status: answer.status().as_u16(), body: String::from_utf8_lossy(&body).into_owned() })
+}

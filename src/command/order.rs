@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::clock::Clock;
 use crate::command::listing::{counted, time};
-use crate::command::{Setting, refuse};
+use crate::command::{Setting, nothing_yet, refuse};
 use crate::config::{self, Care};
 use crate::courier::repeat_interrupted;
 use crate::destination::Retry;
@@ -31,7 +31,7 @@ pub async fn run(out: &mut dyn Write, setting: Setting<'_>, order: &Order) -> Re
     };
     let path = &care.store.path;
     if !path.exists() {
-        bail!("there is no store at {} yet: nothing was ever received", path.display());
+        bail!(nothing_yet(path));
     }
     let (by, done) = carry_out(order, setting, &care).await?;
     if setting.json {
@@ -59,7 +59,7 @@ async fn carry_out(order: &Order, setting: Setting<'_>, care: &Care) -> Result<(
         Err(Trouble::Other(words)) => bail!("{words}"),
     };
     // Whoever had it may have been another command.
-    match open(care, setting.clock, Outbox::open).await {
+    match open(care, setting.clock, Outbox::open_for_command).await {
         Ok(opened) => Ok((By::Command, alone(opened, order, setting.clock).await?)),
         Err(OpenError::InUse(_)) => bail!(
             "another bugle serves from {}, but none answers at {address} (`admin.listen`), where it would be asked; \

@@ -6,8 +6,8 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::clock::Moment;
-use crate::command::listing::{counted, cut, table, time, time_or_none};
-use crate::command::{Setting, refuse};
+use crate::command::listing::{counted, cut, inert, table, time, time_or_none};
+use crate::command::{Setting, nothing_yet, refuse};
 use crate::flood;
 use crate::outbox::{BurstRecord, QueueRecord, Records};
 
@@ -18,24 +18,27 @@ pub fn run(out: &mut dyn Write, setting: Setting<'_>) -> Result<u8> {
         Err(problems) => return Ok(refuse(&problems)?),
     };
     let names: Vec<String> = care.destinations.iter().map(ToString::to_string).collect();
-    let (queues, is_served) = if let Some(records) = Records::open(&care.store.path)? {
-        let (mut queues, is_served) = (records.queues(&names)?, records.is_served());
-        if !is_served {
-            // What seems to be in hand was cut off when the server ended.
-            for queue in &mut queues {
-                queue.in_hand_since = None;
-            }
-        }
-        (queues, is_served)
+    let found = Records::look(&care.store.path, |records| -> Result<_> {
+        Ok((records.queues(&names)?, records.is_served()))
+    })?;
+    let (mut queues, is_served) = if let Some(found) = found {
+        found
     } else {
-        // Nothing was ever received.
+        writeln!(io::stderr(), "bugle: {}", nothing_yet(&care.store.path))?;
         let empty = |destination| QueueRecord { destination, configured: true, ..QueueRecord::default() };
         (names.into_iter().map(empty).collect(), false)
     };
+    if !is_served {
+        // What seems to be in hand was cut off when the server ended.
+        for queue in &mut queues {
+            queue.in_hand_since = None;
+        }
+    }
     let now = setting.clock.now();
     if setting.json {
         let all: Vec<Value> = queues.iter().map(|queue| as_json(queue, now)).collect();
-        writeln!(out, "{:#}", json!({ "serving": is_served, "destinations": all }))?;
+        let shown = json!({ "serving": is_served, "destinations": all });
+        writeln!(out, "{}", inert(&format!("{shown:#}")))?;
     } else {
         tell(out, &queues, is_served, now)?;
     }
@@ -44,7 +47,7 @@ pub fn run(out: &mut dyn Write, setting: Setting<'_>) -> Result<u8> {
 
 /// Why a destination's queue is as it is: the first of these that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// It is not in the configuration.
     NotConfigured,
     /// A person has had it wait.
@@ -70,7 +73,8 @@ enum State {
 }
 
 impl State {
-    fn of(queue: &QueueRecord, now: Moment) -> Self {
+    /// How `queue` stands.
+    pub(super) fn of(queue: &QueueRecord, now: Moment) -> Self {
         let standing = &queue.standing;
         if !queue.configured {
             return Self::NotConfigured;
@@ -165,8 +169,13 @@ fn next_attempt(queue: &QueueRecord, state: State, now: Moment) -> Option<Moment
     [Some(first?), standing.hold_until, standing.rests_until, Some(now)].into_iter().flatten().max()
 }
 
+/// Why what waits for a destination does so, in words.
+pub(super) fn why_it_waits(queue: &QueueRecord, now: Moment) -> String {
+    words(queue, State::of(queue, now), now)
+}
+
 /// In words.
-fn words(queue: &QueueRecord, state: State, now: Moment) -> String {
+pub(super) fn words(queue: &QueueRecord, state: State, now: Moment) -> String {
     let standing = &queue.standing;
     let next = next_attempt(queue, state, now).filter(|next| *next > now);
     let next_try = next.map(|next| format!("; next try {}", time(next))).unwrap_or_default();
@@ -240,7 +249,7 @@ fn tell(out: &mut dyn Write, queues: &[QueueRecord], is_served: bool, now: Momen
                 time_or_none(queue.oldest),
                 queue.dead.to_string(),
                 time_or_none(queue.standing.delivered_at),
-                words(queue, State::of(queue, now), now) + &floods(queue, State::of(queue, now), now),
+                why_it_waits(queue, now) + &floods(queue, State::of(queue, now), now),
             ]
         })
         .collect();

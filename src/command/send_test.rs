@@ -21,7 +21,7 @@ use crate::destination::{Client, Destination};
 use crate::message::{Block, Field, Message, Text, Tone};
 use crate::name::nearest;
 
-use advice::Advice;
+pub(super) use advice::Advice;
 
 /// What the message is called, for whoever looks for it.
 pub(super) const TITLE: &str = "Test message from bugle";
@@ -51,7 +51,7 @@ pub async fn run(
         out.flush()?;
     }
     let begun = clock.now();
-    let verdict = post(destination, clock).await?;
+    let verdict = post(destination, "send-test", clock).await?;
     let advice = Advice::on(&verdict, destination);
     if json {
         let report = as_json(destination, &verdict, &advice, clock.now().since(begun));
@@ -67,11 +67,12 @@ fn refuse(out: &mut dyn Write, problems: Problems, json: bool) -> io::Result<()>
     if json {
         check::write_json(out, &problems.into_all(), false)
     } else {
-        write!(io::stderr().lock(), "{problems}")
+        writeln!(io::stderr().lock(), "{problems}")
     }
 }
 
-fn find<'d>(destinations: &'d [Destination], name: &str) -> Result<&'d Destination> {
+/// The destination `name`, or words that say which there are.
+pub(super) fn find<'d>(destinations: &'d [Destination], name: &str) -> Result<&'d Destination> {
     if let Some(found) = destinations.iter().find(|destination| destination.name.as_str() == name) {
         return Ok(found);
     }
@@ -84,9 +85,10 @@ fn find<'d>(destinations: &'d [Destination], name: &str) -> Result<&'d Destinati
     bail!("there is no destination {name:?}{hint} (known: {})", known.join(", "));
 }
 
-async fn post(destination: &Destination, clock: &Clock) -> Result<Verdict> {
+/// Posts the message, which says that the command `by` has made it.
+pub(super) async fn post(destination: &Destination, by: &str, clock: &Clock) -> Result<Verdict> {
     let platform = &destination.platform;
-    let message = message(destination, clock.now());
+    let message = message(destination, by, clock.now());
     let body = serde_json::to_vec(&platform.compose(&message, &[]))?;
     Ok(match Client::new(clock.clone())?.post(destination, body).await {
         Ok(reply) => platform.judge(&reply),
@@ -95,7 +97,7 @@ async fn post(destination: &Destination, clock: &Clock) -> Result<Verdict> {
 }
 
 /// The message. It mentions nobody, and says that nobody needs to do anything.
-fn message(destination: &Destination, now: Moment) -> Message {
+fn message(destination: &Destination, by: &str, now: Moment) -> Message {
     let field = |label: &str, value: String| Field { label: Text::plain(label), value: Text::plain(value) };
     let words = "If you can read this, bugle reaches this channel. Nothing has happened, and nobody needs to do anything.";
     Message {
@@ -108,7 +110,7 @@ fn message(destination: &Destination, now: Moment) -> Message {
                 field("Version", env!("CARGO_PKG_VERSION").to_owned()),
             ]),
         ],
-        footer: Text::plain(format!("bugle send-test {}", destination.name)),
+        footer: Text::plain(format!("bugle {by} {}", destination.name)),
         at: now.to_string(),
         // For a forum, where every message needs a thread; elsewhere it is not looked at.
         thread: TITLE.to_owned(),
@@ -158,7 +160,7 @@ fn wait(verdict: &Verdict) -> Option<Duration> {
 }
 
 /// A span as people write it: `1m 30s`.
-fn in_words(span: Duration) -> String {
+pub(super) fn in_words(span: Duration) -> String {
     // A wait of less than a second is told as one: nobody types faster.
     let seconds = i64::try_from(span.as_millis().div_ceil(1_000)).unwrap_or(i64::MAX);
     format!("{:#}", SignedDuration::from_secs(seconds.max(1)))

@@ -26,7 +26,7 @@ pub async fn run(
     let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(problems) => {
-            write!(io::stderr().lock(), "{problems}")?;
+            writeln!(io::stderr().lock(), "{problems}")?;
             return Ok(ExitCode::from(EXIT_CONFIG));
         }
     };

@@ -95,6 +95,24 @@ fn the_last_lines_go_first_and_are_counted() {
     assert_eq!(Room::new(0).lines(PLAIN, &[], 50), "");
 }
 
+/// Texts full of what a terminal, or whoever lays text out, might act on.
+pub(crate) fn any_acting_text() -> impl Strategy<Value = String> {
+    let acting: Vec<char> = ('\0'..='\u{FFFF}').filter(|c| acts(*c)).collect();
+    let letter = prop_oneof![
+        any::<char>(),
+        prop::sample::select(acting),
+        prop::sample::select(vec!['a', ' ', '"', '\\'])
+    ];
+    prop::collection::vec(letter, 0..40).prop_map(String::from_iter)
+}
+
+#[test]
+fn what_acts_is_what_is_known_to_act() {
+    let acting = "\0\t\n\r\u{1b}\u{7f}\u{85}\u{9b}\u{61C}\u{200E}\u{200F}\u{2028}\u{2029}\u{202A}\u{202E}\u{2066}\u{2069}";
+    assert!(acting.chars().all(acts));
+    assert!(!"a é日👩‍👩‍👧\u{301}\u{FEFF}\u{A0}".chars().any(acts));
+}
+
 fn any_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         "\\PC{0,8}",
@@ -108,6 +126,12 @@ fn any_text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #[test]
+    fn of_what_acts_only_line_ends_are_left(text in any_acting_text()) {
+        prop_assert!(!clean(&text).chars().any(|c| acts(c) && c != '\n'));
+        prop_assert!(!one_line(&text).chars().any(acts));
+    }
+
     #[test]
     fn a_cut_keeps_the_limit_and_whole_graphemes_and_says_how_much_is_missing(
         text in any_text(), limit in 0_usize..400,

@@ -11,11 +11,17 @@ mod courier;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod diary;
+#[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod documentation;
 #[cfg(test)]
 mod doors;
 #[cfg(test)]
 mod durability;
+#[cfg(test)]
+mod events;
 #[cfg(test)]
 mod fallback;
 #[cfg(test)]
@@ -29,11 +35,15 @@ mod healthcheck;
 #[cfg(test)]
 mod hours;
 #[cfg(test)]
+mod init;
+#[cfg(test)]
 mod intake_limits;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod lifecycle;
+#[cfg(test)]
+mod looking;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
@@ -59,11 +69,15 @@ mod send_test;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+mod tail;
+#[cfg(test)]
 mod templates;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod why;
 
 #[path = "config.rs"]
 #[cfg(test)]

@@ -183,10 +183,12 @@ fn a_running_server_does_not_notice() {
 #[test]
 fn what_cannot_be_sent_is_said_before_anything_is() {
     let place = Place::new();
-    let output = place.command(&["send-test", "discrd"]).output().unwrap();
-    let words = said(&place, &output);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(words.contains("did you mean \"discord\"?") && words.contains("teams"), "{words}");
+    for arguments in [&["send-test", "discrd"][..], &["doctor", "--post", "slack", "discrd"]] {
+        let output = place.command(arguments).output().unwrap();
+        let words = said(&place, &output);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{words}");
+        assert!(words.contains("did you mean \"discord\"?") && words.contains("teams"), "{words}");
+    }
 
     fs::remove_file(place.path("slack.url")).unwrap();
     let output = place.command(&["send-test", "discord"]).output().unwrap();

@@ -6,16 +6,16 @@ use crate::destination::Destination;
 
 /// A verdict in words.
 #[derive(Debug)]
-pub(super) struct Advice {
+pub(in crate::command) struct Advice {
     /// What became of the message.
-    pub(super) outcome: &'static str,
+    pub(in crate::command) outcome: &'static str,
     /// What follows from it.
-    pub(super) what_to_do: String,
+    pub(in crate::command) what_to_do: String,
 }
 
 impl Advice {
     /// What `verdict` on a message to `destination` means.
-    pub(super) fn on(verdict: &Verdict, destination: &Destination) -> Self {
+    pub(in crate::command) fn on(verdict: &Verdict, destination: &Destination) -> Self {
         let chat = Chat::of(destination);
         let (outcome, what_to_do) = match verdict.outcome {
             Outcome::Delivered => ("delivered", chat.after_delivery()),

@@ -12,42 +12,54 @@ use bugle::clock::Moment;
 use bugle::sample::sample;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use reqwest::Method;
 use serde_json::Value;
 
 use super::{blocks, read};
-use crate::bugle::{Bugle, PATIENCE, Place, TOKEN, visible, wait_shown};
+use crate::bugle::{Bugle, PATIENCE, Place, answer, visible, wait_shown};
 
-/// The README's first configuration, with what a test needs besides: free ports, and a chat that only pretends.
-fn first_configuration(place: &Place) -> String {
-    let written = blocks(&read("README.md"), "toml").into_iter().next().unwrap();
-    let listen = "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n";
-    format!("{written}\n{listen}[delivery]\nallowed_hosts = [\"{}\"]\n", place.slack.host())
+/// The lines of a configuration that are no comments; without those that only a chat that pretends needs.
+fn settings(text: &str) -> Vec<&str> {
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.filter(|line| *line != "[delivery]" && !line.starts_with("allowed_hosts")).collect()
 }
 
 #[tokio::test]
 async fn the_first_message_arrives_as_the_readme_says() {
     let place = Place::new();
-    place.write("config.toml", &first_configuration(&place));
+    fs::remove_file(place.path("config.toml")).unwrap();
     let run = |arguments: &[&str]| {
         let mut command = place.command(arguments);
-        command.env("SLACK_TEAM_URL", place.slack.url()).env("BUGLE_BACKEND_TOKEN", TOKEN);
+        command.env("BUGLE__SERVER__LISTEN", "127.0.0.1:0").env("BUGLE__ADMIN__LISTEN", "127.0.0.1:0");
+        command.env("SLACK_TEAM_URL", place.slack.url());
         command
     };
+    let flags = "init --source backend=bugsnag --destination team=slack:file:slack.url --public-url \
+                 https://bugle.example.com --allow-host";
+    let host = place.slack.host();
+    let flags: Vec<&str> = flags.split_whitespace().chain([host.as_str()]).collect();
+    let initiated = run(&flags).output().unwrap();
+    assert!(initiated.status.success(), "{initiated:?}");
+    let readme = read("README.md");
+    let written = fs::read_to_string(place.path("config.toml")).unwrap();
+    let written = written.replace("file = \"slack.url\"", "file = \"secrets/team.url\"");
+    assert_eq!(settings(&written), settings(&blocks(&readme, "toml")[0]));
     let checked = run(&["check"]).output().unwrap();
     let checked = String::from_utf8(checked.stdout).unwrap();
-    assert!(read("README.md").contains(&format!("   {checked}")), "{checked}");
+    assert!(readme.contains(&format!("   {checked}")), "{checked}");
 
     assert!(run(&["send-test", "team"]).output().unwrap().status.success());
     wait_shown(&place.slack, 1).await;
 
     let bugle = Bugle::start(run(&["serve"]));
     let body = sample("bugsnag", "firstException", Moment(1_790_000_000_000)).unwrap();
-    let (status, answer) = bugle.post("backend", body.to_string()).await;
+    let token = fs::read_to_string(place.path("secrets/backend.token")).unwrap();
+    let path = format!("/hooks/backend/{}", token.trim_end());
+    let (status, said) = answer(bugle.request(Method::POST, &path).body(body.to_string())).await;
     assert_eq!(status, 200);
-    let readme = read("README.md");
     let promised = readme.lines().find_map(|line| line.trim().strip_prefix("{\"events\"")).unwrap();
     let promised: Value = serde_json::from_str(&format!("{{\"events\"{promised}")).unwrap();
-    assert_eq!(answer, promised);
+    assert_eq!(said, promised);
     let shown = wait_shown(&place.slack, 2).await;
     assert!(visible(shown[1].json.as_ref().unwrap()).contains("Payments::GatewayTimeout in Shop API"));
 }

@@ -117,3 +117,25 @@ async fn a_time_that_ends_before_it_begins_and_nothing_at_all_are_refused() {
         assert!(refused.contains(said), "{words:?}: {refused}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tracker_that_withholds_events_is_told_of_where_one_is_missing() {
+    let story = begin().await;
+    let mut words = Vec::new();
+    for (number, trigger) in [(1, "projectSamplingStarted"), (2, "projectApproachingRateLimit")] {
+        let mut body = bugsnag(trigger, "Shop", "", "warning", number);
+        body.as_object_mut().unwrap().remove("error");
+        words.push((story.accept("backend", &body).await, trigger));
+        story.pass(Duration::from_mins(1)).await;
+    }
+    let (found, code) = asked(&story, &["Cart::Lost"]);
+    assert_eq!(code, 1);
+    let withheld = found["withheld"].as_array().unwrap();
+    let told: Vec<_> = withheld.iter().rev().map(|one| (one["id"].clone(), one["trigger"].clone())).collect();
+    assert_eq!(told, words.iter().map(|(id, trigger)| (json!(id), json!(trigger))).collect::<Vec<_>>());
+    let (said, _) = story.command(&["Cart::Lost"], false);
+    assert!(said.contains("it sends only a sample of its events") && said.contains("of Shop"), "{said}");
+    // What lies outside of the time that is asked for is no reason.
+    let (found, _) = asked(&story, &["Cart::Lost", "--since", "30s"]);
+    assert_eq!(found["withheld"], json!([]));
+}

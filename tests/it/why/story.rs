@@ -240,7 +240,8 @@ impl Story {
 
 /// A Bugsnag webhook for one occurrence of an error.
 pub(super) fn bugsnag(trigger: &str, app: &str, class: &str, severity: &str, number: u32) -> Value {
-    let error = format!("66f2a3c04be07d0013a6{:04x}", class.len() * 31 + usize::from(class.as_bytes()[0]));
+    let error =
+        format!("66f2a3c04be07d0013a6{:04x}", class.len() * 31 + class.bytes().next().map_or(0, usize::from));
     let event = format!("dd914413bcdd4c26a8{number:06x}");
     let url = format!("https://app.bugsnag.com/juniper-finch/shop/errors/{error}?event_id={event}&i=wh&m=oc");
     json!({
