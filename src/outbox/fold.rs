@@ -46,7 +46,7 @@ impl Outbox {
     }
 
     /// Settles all members whose leaders were settled when the process before ended.
-    pub async fn fold_all(&self) -> Result<(), StoreError> {
+    pub(super) async fn fold_all(&self) -> Result<(), StoreError> {
         for leader in self.read(settled_leaders).await? {
             self.fold(DeliveryId(leader)).await?;
         }

@@ -1,4 +1,5 @@
-//! What a start finds under way: attempts of which nobody knows what came.
+//! What a start finds under way: attempts of which nobody knows what came, and messages that were settled while those that they
+//! tell of were not.
 
 use rusqlite::Transaction;
 
@@ -19,7 +20,8 @@ pub struct Interrupted {
 
 impl Outbox {
     /// Closes attempts that were under way when the process before ended: nobody knows what came of them. `again_at`
-    /// says for a destination, from the count of unclear results, when to repeat; nothing: never.
+    /// says for a destination, from the count of unclear results, when to repeat; nothing: never. Then settles what waits for
+    /// a message that is settled itself, since a kill may have come between the two, and nobody else ever looks for it.
     pub async fn close_interrupted(
         &self,
         again_at: impl Fn(&str, u32) -> Option<Moment> + Send + 'static,
@@ -37,6 +39,7 @@ impl Outbox {
                 interrupted.repeated += 1;
             }
         }
+        self.fold_all().await?;
         Ok(interrupted)
     }
 }

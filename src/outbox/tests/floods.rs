@@ -71,7 +71,7 @@ impl Story {
         self.accept(of_error(trigger, id, error), urgent).await;
     }
 
-    fn states(&self) -> String {
+    pub(super) fn states(&self) -> String {
         self.query(
             "SELECT coalesce(group_concat(n || ' ' || state, ', ' ORDER BY state), '')
              FROM (SELECT state, count(*) AS n FROM deliveries GROUP BY state)",
@@ -79,7 +79,7 @@ impl Story {
     }
 
     /// Both sums, from what is counted along and from the rows.
-    fn sums_hold(&self) {
+    pub(super) fn sums_hold(&self) {
         let rows = "SELECT group_concat(destination || state || n, ' ' ORDER BY destination, state)
                     FROM (SELECT destination, state, count(*) AS n FROM deliveries GROUP BY destination, state)";
         let tallied = "SELECT group_concat(destination || state || count, ' ' ORDER BY destination, state)
@@ -217,7 +217,7 @@ async fn what_a_message_was_to_tell_of_shares_its_fate() {
         assert_eq!(story.states(), expected);
         story.sums_hold();
         let story = story.restart().await;
-        story.outbox.fold_all().await.unwrap();
+        story.outbox.close_interrupted(|_, _| None).await.unwrap();
         assert_eq!(story.states(), expected);
     }
 }
@@ -289,7 +289,7 @@ async fn more_than_a_thousand_are_gathered_and_folded_in_steps() {
     story.outbox.settle(&flooded(), &claim, ending).await.unwrap();
     assert_eq!(story.states(), "1 delivered, 2499 waiting");
     let story = story.restart().await;
-    story.outbox.fold_all().await.unwrap();
+    story.outbox.close_interrupted(|_, _| None).await.unwrap();
     assert_eq!(story.states(), "1 delivered, 2499 folded");
     story.sums_hold();
 }

@@ -3,6 +3,7 @@
 use super::floods::{flooded, of_error};
 use super::*;
 use crate::flood::Told;
+use crate::order::{Letters, Order};
 
 /// Five of a destination's events in one message that has been tried once.
 async fn gathered(story: &Story) -> Claim {
@@ -50,4 +51,29 @@ async fn what_a_message_tells_of_is_not_given_up_while_that_is_under_way() {
     story.settle(&claim, Outcome::Delivered, Settlement::Delivered).await;
     story.outbox.fold(claim.delivery.id).await.unwrap();
     assert_eq!(story.query::<i64>("SELECT count(*) FROM deliveries WHERE state = 'folded'"), 4);
+}
+
+#[tokio::test]
+async fn what_a_kill_leaves_of_a_message_and_those_that_it_tells_of_is_settled_before_anything_else_is_done()
+{
+    for (settlement, expected) in [
+        (Some(Settlement::Delivered), "1 delivered, 4 folded"),
+        (Some(Settlement::Dead(Reason::Blocked)), "5 dead"),
+        // The message was under way, once too often.
+        (None, "5 dead"),
+    ] {
+        let story = Story::begin().await;
+        let claim = gathered(&story).await;
+        if let Some(settlement) = settlement {
+            story.settle(&claim, Outcome::Refused, settlement).await;
+        }
+        let story = story.restart().await;
+        story.outbox.close_interrupted(|_, _| None).await.unwrap();
+        assert_eq!(story.states(), expected);
+        // Whoever orders something now, orders it for all of them.
+        let order = Order::Discard { letters: Letters::default() };
+        let done = story.outbox.carry_out(&order, None).await.unwrap();
+        assert_eq!(done.discarded, if settlement == Some(Settlement::Delivered) { 0 } else { 5 });
+        story.sums_hold();
+    }
 }

@@ -176,6 +176,18 @@ impl Schedule {
         self.store.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
+    /// What waits, and what for.
+    fn waiting(&self) -> Vec<String> {
+        let sql =
+            "SELECT format('%d: due in %d ms, held = %d, told as %s, %d attempts; its leader: %d, %s', d.id,
+                       d.due_at - ?1, d.held, coalesce(d.told_as, '-'),
+                       (SELECT count(*) FROM attempts WHERE delivery = d.id), d.folded_into, l.state)
+                   FROM deliveries d LEFT JOIN deliveries l ON l.id = d.folded_into
+                   WHERE d.state = 'waiting' ORDER BY d.id";
+        let mut waiting = self.store.prepare(sql).unwrap();
+        waiting.query_map([self.clock.now().0], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
     /// What holds at any moment.
     fn check(&self) {
         assert_eq!(judge_sums(&self.store), [""; 0]);
@@ -188,14 +200,13 @@ impl Schedule {
     /// The chat works again, time passes, and everything is told or given up, each once.
     async fn end(&self) {
         self.ground.rooms[0].chat.recover();
-        let waiting = "SELECT count(*) FROM deliveries WHERE state = 'waiting'";
         for _ in 0..60 {
-            if self.ask(waiting) == 0 {
+            if self.waiting().is_empty() {
                 break;
             }
             self.pass(Duration::from_mins(7)).await;
         }
-        assert_eq!(self.ask(waiting), 0, "nothing waits for ever");
+        assert_eq!(self.waiting(), [""; 0], "nothing waits for ever");
         self.check();
         let mut faults = Vec::new();
         let seen = shown(&self.store, &self.ground.rooms[0], &mut faults);
