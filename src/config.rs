@@ -33,6 +33,7 @@ use self::findings::{Finding, Findings};
 use self::node::Node;
 use self::place::Place;
 
+use crate::api::Api;
 use crate::destination::Destination;
 use crate::message::Mention;
 use crate::name::DestinationName;
@@ -234,6 +235,8 @@ pub struct Settings {
     pub templates: Templates,
     /// The doors.
     pub sources: Vec<Source>,
+    /// The trackers' own APIs, of the sources that have one configured.
+    pub apis: Vec<Api>,
     /// The rooms.
     pub destinations: Vec<Destination>,
     /// Who hears of what.

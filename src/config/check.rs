@@ -3,6 +3,7 @@
 //! Nothing here stops at the first problem. What is at fault is reported and replaced by its default or left out, so
 //! that the rest can be looked at; settings with a problem are thrown away by the caller.
 
+mod api;
 pub(super) mod destination;
 pub(super) mod include;
 pub(super) mod people;
@@ -76,12 +77,14 @@ pub(super) fn check(
         file.server.unwrap_or_default(),
         file.admin.unwrap_or_default(),
     );
+    let public_url = server.public_url.clone();
     Some(Settings {
         server,
         admin,
         store: store::store(findings, vault.folder(), &top.key("store"), file.store.unwrap_or_default()),
         templates,
-        sources: sources.sources,
+        apis: sources.apis.into_iter().map(|api| api.reached_at(public_url.as_deref())).collect(),
+        sources: sources.in_order,
         rules: Arc::new(compile(findings, rules, default_destination)?),
         destinations: rooms.destinations,
         people: company.people,

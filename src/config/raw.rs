@@ -102,6 +102,29 @@ pub(super) struct Source {
     pub(super) product: Option<String>,
     pub(super) tokens: Option<List<Secret>>,
     pub(super) allow_from: Option<List<String>>,
+    pub(super) api: Option<Api>,
+    pub(super) catch_up: Option<CatchUp>,
+}
+
+/// `[sources.NAME.api]`: of each product the keys that it has a use for.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Api {
+    pub(super) url: Option<String>,
+    pub(super) authority: Option<String>,
+    pub(super) token: Option<Secret>,
+    pub(super) client_id: Option<Secret>,
+    pub(super) client_secret: Option<Secret>,
+    pub(super) apps: Option<List<App>>,
+    pub(super) projects: Option<List<String>>,
+}
+
+/// `[sources.NAME.catch_up]`
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CatchUp {
+    pub(super) every: Option<String>,
+    pub(super) triggers: Option<List<String>>,
 }
 
 /// `[delivery]`: what holds for every destination that does not say otherwise. Each of these may stand there, too.
@@ -221,6 +244,52 @@ impl<'de> Visitor<'de> for SecretVisitor {
     }
 }
 
+/// An application of Bugfender: by its number alone, by its id alone, or by all that is known of it.
+#[derive(Debug)]
+pub(super) enum App {
+    /// The number, or the id.
+    Short(String),
+    /// A table.
+    Named(NamedApp),
+}
+
+/// `{ number = …, id = "…", name = "…" }`
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NamedApp {
+    pub(super) number: Option<Scalar>,
+    pub(super) id: Option<String>,
+    pub(super) name: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for App {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AppVisitor)
+    }
+}
+
+struct AppVisitor;
+
+impl<'de> Visitor<'de> for AppVisitor {
+    type Value = App;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number, an id in quotes or { number = …, id = \"…\" }")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<App, E> {
+        Ok(App::Short(text.to_owned()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<App, E> {
+        Ok(App::Short(number.to_string()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<App, A::Error> {
+        NamedApp::deserialize(MapAccessDeserializer::new(map)).map(App::Named)
+    }
+}
+
 /// Text, or a number or a truth value, of which only the text counts.
 #[derive(Debug)]
 pub(super) struct Scalar(pub(super) String);
@@ -277,6 +346,9 @@ pub(super) fn tables() -> Vec<(&'static str, Vec<&'static str>)> {
         ("store", keys_of::<Store>().to_vec()),
         ("templates", keys_of::<Templates>().to_vec()),
         ("sources.NAME", with_options(keys_of::<Source>(), trackers)),
+        ("sources.NAME.api", keys_of::<Api>().to_vec()),
+        ("sources.NAME.api.apps", keys_of::<NamedApp>().to_vec()),
+        ("sources.NAME.catch_up", keys_of::<CatchUp>().to_vec()),
         ("delivery", keys_of::<Delivery>().to_vec()),
         ("delivery.retry", keys_of::<Retry>().to_vec()),
         ("destinations.NAME", with_options(keys_of::<Destination>(), platforms)),
@@ -304,7 +376,9 @@ pub(super) fn may_be_secret(keys: &[&str], text: &str) -> bool {
     let last = keys.last().copied().unwrap_or_default();
     match keys {
         [first, ..] if OPEN.contains(first) => return false,
-        ["server", "public_url"] | ["store", "url"] => return text.contains('@'),
+        ["server", "public_url"] | ["store", "url"] | ["sources", _, "api", "url"] => {
+            return text.contains('@');
+        }
         // The file's name is no secret; what should be in it is.
         ["server", "tls", "key"] => return text.contains("-----") || text.contains('\n'),
         _ => {}
@@ -362,6 +436,8 @@ mod tests {
             (&["destinations", "team", "url", "env"], "https://hooks.slack.com/services/T/B/x"),
             (&["delivery", "allowed_hosts"], "https://hooks.slack.com/services/T/B/x"),
             (&["store", "url"], "postgres://bugle:hunter2@db/bugle"),
+            (&["sources", "mobile", "api", "url"], "https://bugle:hunter2@bugfender.example.com"),
+            (&["sources", "mobile", "api", "client_secret"], "x"),
             (&["server", "tls", "key"], "-----BEGIN PRIVATE KEY-----"),
         ] {
             assert!(may_be_secret(keys, text), "{keys:?}");
@@ -379,6 +455,8 @@ mod tests {
             (&["destinations", "team", "url", "env"], "SLACK_TEAM_URL"),
             (&["sources", "mobile", "tokens", "file"], "mobile.token"),
             (&["sources", "mobile", "severity", "crash"], "fatal"),
+            (&["sources", "mobile", "api", "url"], "ftp://bugfender.example.com"),
+            (&["sources", "mobile", "catch_up", "every"], "often"),
             (&["rules", "when", "url"], "https://*"),
         ] {
             assert!(!may_be_secret(keys, text), "{keys:?}");

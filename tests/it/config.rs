@@ -1,5 +1,7 @@
 //! The configuration as a user meets it: what loads, what does not, and what is said about it.
 
+#[path = "config/apis.rs"]
+mod apis;
 #[path = "config/folder.rs"]
 mod folder;
 #[path = "config/mistakes.rs"]
@@ -164,6 +166,8 @@ fn the_example_loads_and_has_every_key() {
             let line = line.trim_start_matches(['#', ' ']);
             let begins = line.trim_start_matches('[').strip_prefix(key);
             let begins = begins.is_some_and(|rest| rest.trim_start().starts_with(['=', '.', ']']));
+            // A table may stand in another.
+            let begins = begins || line.starts_with('[') && line.ends_with(&format!(".{key}]"));
             begins || line.contains(&format!("{{ {key} = ")) || line.contains(&format!(", {key} = "))
         });
         assert!(is_there, "`{key}` is not in config.toml.example");

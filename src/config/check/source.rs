@@ -5,16 +5,21 @@ use super::super::names::{any_of, keys_of};
 use super::super::node::Node;
 use super::super::place::Place;
 use super::super::raw;
+use super::api::api;
 use super::secret::{Vault, check_strength};
 use super::server::networks;
+use crate::api::Api;
 use crate::name::{NameError, SourceName};
+use crate::secret::Secret;
 use crate::source::{PRODUCTS, Source, Token, tracker};
 
 /// All sources that are in order, and the names of all.
 #[derive(Debug, Default)]
 pub(in crate::config) struct Sources {
     /// Those in order.
-    pub(in crate::config) sources: Vec<Source>,
+    pub(in crate::config) in_order: Vec<Source>,
+    /// The trackers' own APIs, as far as they are in order.
+    pub(in crate::config) apis: Vec<Api>,
     /// The names of all that are written, so that a rule which names one at fault is not blamed as well.
     pub(in crate::config) names: Vec<String>,
 }
@@ -29,8 +34,9 @@ pub(in crate::config) fn sources(
     let mut sources = Sources::default();
     for (name, at, node) in findings.named_tables(place, node) {
         sources.names.push(name.to_owned());
-        let source = source(findings, vault, &at, name, node);
-        sources.sources.extend(source);
+        let (source, api) = source(findings, vault, &at, name, node);
+        sources.in_order.extend(source);
+        sources.apis.extend(api);
     }
     if sources.names.is_empty() && !findings.is_broken(place) {
         let finding = Finding::problem(place, "there is no source");
@@ -45,7 +51,7 @@ fn source(
     place: &Place,
     name: &str,
     node: &Node,
-) -> Option<Source> {
+) -> (Option<Source>, Option<Api>) {
     let name = findings.named(place, SourceName::new(name)).filter(|name| is_free(findings, place, name));
     let keys = keys_of::<raw::Source>();
     let (common, options) = node.split(keys);
@@ -53,9 +59,15 @@ fn source(
     let product = findings.product(place, written.product.as_deref(), &PRODUCTS);
     let tracker = product
         .and_then(|product| findings.read_with(place, &options, keys, |tracked| tracker(product, tracked)));
-    let tokens = tokens(findings, vault, &place.key("tokens"), written.tokens);
+    let secrets = tokens(findings, vault, &place.key("tokens"), written.tokens);
     let allow_from = networks(findings, &place.key("allow_from"), written.allow_from);
-    Some(Source { name: name?, tracker: tracker?, tokens, allow_from })
+    let api = product.and_then(|product| {
+        let parts = (written.api, written.catch_up);
+        api(findings, vault, place, (name.as_ref()?, product), parts, secrets.first())
+    });
+    let tokens = secrets.iter().map(Token::new).collect();
+    let source = name.zip(tracker).map(|(name, tracker)| Source { name, tracker, tokens, allow_from });
+    (source, api)
 }
 
 /// Whether a source may have `name`: one is bugle's own, under which it says that it is unwell.
@@ -74,7 +86,7 @@ fn tokens(
     vault: &Vault<'_>,
     place: &Place,
     written: Option<raw::List<raw::Secret>>,
-) -> Vec<Token> {
+) -> Vec<Secret> {
     const EXPECTED: &str = "a list of secrets, such as [{ env = \"BACKEND_TOKEN\" }]";
     let Some(written) = findings.required(place, written, EXPECTED) else { return Vec::new() };
     if written.is_empty() {
@@ -86,7 +98,7 @@ fn tokens(
         let Some(token) = token else { continue };
         if let Some(secret) = vault.open(findings, &place.index(i), token) {
             check_strength(findings, &place.index(i), &secret);
-            tokens.push(Token::new(&secret));
+            tokens.push(secret);
         }
     }
     tokens
