@@ -105,6 +105,9 @@ fn count(metrics: &Metrics, offers: &[Offer], accepted: &[Accepted]) {
             (false, false, false) => Fate::Routed,
         };
         metrics.event_accepted(&event.source, fate, event.trigger != UNREADABLE);
+        if event.caught_up && fate != Fate::Duplicate {
+            metrics.event_caught_up(&event.source);
+        }
     }
 }
 
@@ -186,8 +189,8 @@ fn insert_event(
     transaction
         .prepare_cached(
             "INSERT INTO events (received_at, source, product, trigger, severity, app, title, error_id, tracker_id,
-                                 rule_set, matched, routing, raw, words)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                                 rule_set, matched, routing, raw, words, caught_up)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .insert(params![
             now.0,
@@ -204,6 +207,7 @@ fn insert_event(
             fate,
             event.raw,
             text::beginning(&event.text, SEARCHED),
+            event.caught_up,
         ])
         .map(EventId)
 }

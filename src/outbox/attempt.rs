@@ -184,7 +184,7 @@ fn claim(
     let found = transaction
         .prepare_cached(&format!(
             "SELECT d.id, d.event, d.urgent, d.mentions, d.accepted_at, d.failures, d.unclear, d.simplest, d.template,
-                    d.instead_of, d.told_as, d.error_key, e.source, e.product, e.trigger, e.severity, e.raw
+                    d.instead_of, d.told_as, d.error_key, e.source, e.product, e.trigger, e.severity, e.raw, e.caught_up
              FROM deliveries d JOIN events e ON e.id = d.event WHERE d.id = ({})",
             pick.sql()
         ))?

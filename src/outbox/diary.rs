@@ -12,7 +12,7 @@ use crate::outbox::{Durability, Outbox, RuleSetId, StoreError};
 
 /// The number of a run in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RunId(i64);
+pub struct RunId(pub(super) i64);
 
 /// Requests that were refused for one reason, one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use crate::clock::Moment;
 use crate::delivery::DeliveryId;
 use crate::event::Event;
 use crate::flood::{Gathering, Kindred, NAMED, NOTICES, OCCURRENCES, Told};
+use crate::outbox::catch_up::IS_CAUGHT_UP;
 use crate::outbox::{Outbox, StoreError, StoredEvent};
 
 impl Outbox {
@@ -32,7 +33,7 @@ fn members() -> String {
              UNION ALL
              SELECT id, event, error_key FROM deliveries WHERE folded_into = ?1 AND state IN ('waiting', 'folded')),
          members AS (
-             SELECT e.id, e.received_at, e.trigger, e.severity,
+             SELECT e.id, e.received_at, e.trigger, e.severity, {IS_CAUGHT_UP} AS caught_up,
                     CASE e.severity WHEN 'error' THEN 3 WHEN 'warning' THEN 1 WHEN 'info' THEN 0 ELSE 2 END AS rank,
                     CASE WHEN told.error_key IS NOT NULL THEN hex(told.error_key)
                          WHEN e.trigger IN ({occurrences}) THEN json_array(e.source, e.app, e.title) END AS kin
@@ -65,6 +66,7 @@ fn read(connection: &Connection, leader: i64, told: Told) -> rusqlite::Result<Ga
         told,
         urgent,
         count: count("SELECT count(*) FROM members")?,
+        caught_up: count("SELECT coalesce(sum(caught_up), 0) FROM members")?,
         severities: ask(
             "SELECT severity, count(*) FROM members WHERE kin IS NOT NULL GROUP BY severity ORDER BY rank DESC, severity",
         )?
@@ -105,7 +107,9 @@ fn kindred(connection: &Connection, row: &Row<'_>) -> rusqlite::Result<Kindred> 
 
 fn event(connection: &Connection, id: i64) -> rusqlite::Result<Event> {
     connection
-        .prepare_cached("SELECT source, product, trigger, severity, raw FROM events WHERE id = ?1")?
+        .prepare_cached(
+            "SELECT source, product, trigger, severity, raw, caught_up FROM events WHERE id = ?1",
+        )?
         .query_row([id], |row| StoredEvent::of(row, 0))
         .map(|stored| stored.read())
 }

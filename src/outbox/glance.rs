@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::clock::Moment;
+use crate::outbox::catch_up::IS_CAUGHT_UP;
 use crate::outbox::records::{self, AttemptRecord, Records};
 use crate::outbox::schema::{self, OpenError};
 use crate::outbox::{prune, visit};
@@ -56,14 +57,15 @@ pub enum Arrival {
 }
 
 impl Records {
-    /// When an event last came through `source`.
+    /// When an event last came through `source`: what bugle has asked the tracker for did not come that way.
     pub fn last_arrival(&self, source: &str) -> rusqlite::Result<Arrival> {
         // Where nothing was ever counted nothing need be looked for.
-        let count = "SELECT coalesce(sum(count), 0) FROM arrivals WHERE source = ?1";
-        if self.connection().query_row(count, [source], |row| row.get::<_, i64>(0))? == 0 {
+        let count = "SELECT coalesce((SELECT sum(count) FROM arrivals WHERE source = ?1), 0)
+                            - (SELECT count(*) FROM events WHERE caught_up = 1 AND source = ?1)";
+        if self.connection().query_row(count, [source], |row| row.get::<_, i64>(0))? <= 0 {
             return Ok(Arrival::Never);
         }
-        let last: Option<i64> = self.connection().query_row(LAST_ARRIVAL, [source], |row| row.get(0))?;
+        let last: Option<i64> = self.connection().query_row(&last_arrival(), [source], |row| row.get(0))?;
         Ok(last.map_or(Arrival::Forgotten, |at| Arrival::At(Moment(at))))
     }
 
@@ -87,14 +89,19 @@ impl Records {
 
 /// When something last came through a source: from application to application, so that it does not matter how many events
 /// there are.
-pub(super) const LAST_ARRIVAL: &str = "
-    WITH RECURSIVE apps (app) AS (
-        SELECT min(app) FROM events INDEXED BY events_by_app WHERE source = ?1
-        UNION ALL
-        SELECT (SELECT min(app) FROM events INDEXED BY events_by_app WHERE source = ?1 AND app > apps.app)
-        FROM apps WHERE apps.app IS NOT NULL)
-    SELECT max((SELECT max(received_at) FROM events INDEXED BY events_by_app WHERE source = ?1 AND app = apps.app))
-    FROM apps";
+pub(super) fn last_arrival() -> String {
+    format!(
+        "WITH RECURSIVE apps (app) AS (
+             SELECT min(app) FROM events INDEXED BY events_by_app WHERE source = ?1
+             UNION ALL
+             SELECT (SELECT min(app) FROM events INDEXED BY events_by_app WHERE source = ?1 AND app > apps.app)
+             FROM apps WHERE apps.app IS NOT NULL)
+         SELECT max((SELECT received_at FROM events e INDEXED BY events_by_app
+                     WHERE source = ?1 AND app = apps.app AND NOT {IS_CAUGHT_UP}
+                     ORDER BY received_at DESC LIMIT 1))
+         FROM apps"
+    )
+}
 
 /// The last attempt at a destination that has ended, in the group of its pace: those are kept in order of time.
 pub(super) const LAST_ATTEMPT: &str = "

@@ -11,7 +11,7 @@ use crate::name::{DestinationName, nearest};
 use crate::order::{Done, Letters, Objection, Order, Rest};
 use crate::outbox::divert::{self, Way};
 use crate::outbox::spells::{self, Spell};
-use crate::outbox::{Diverted, Durability, Outbox, StoreError, records, standing};
+use crate::outbox::{Diverted, Durability, Outbox, StoreError, hooks, records, standing};
 
 /// Dead letters that are dealt with in one commit, at most.
 const CHUNK: usize = 200;
@@ -44,6 +44,15 @@ impl Outbox {
             Order::Suspend { destination } => self.suspend(destination).await?,
             Order::Resume { destination } => self.resume(destination).await?,
             Order::Move { from, to } => self.move_by_hand(from, to, rest).await?,
+            Order::KeepHook { hook } => {
+                let hook = hook.clone();
+                self.change_hooks(move |transaction, now| hooks::keep(transaction, &hook, now)).await?
+            }
+            Order::ForgetHook { key } => {
+                let key = key.clone();
+                // Whether it was forgotten already.
+                self.change_hooks(move |transaction, _| Ok(!hooks::forget(transaction, &key)?)).await?
+            }
         };
         Ok(done)
     }
@@ -65,7 +74,7 @@ impl Outbox {
                     return Err(Objection::Left { name, near, known }.into());
                 }
             }
-            Order::Discard { .. } => {}
+            Order::Discard { .. } | Order::KeepHook { .. } | Order::ForgetHook { .. } => {}
             Order::Suspend { destination } => self.expect_configured(destination)?,
             Order::Resume { destination } => {
                 let name = destination.clone();
@@ -187,6 +196,16 @@ impl Outbox {
         let done = self.writer.write(Durability::Flushed, resume).await?;
         self.wake(destination).notify_one();
         Ok(done)
+    }
+
+    async fn change_hooks(
+        &self,
+        change: impl Fn(&Transaction<'_>, Moment) -> rusqlite::Result<bool> + Send + 'static,
+    ) -> Result<Done, StoreError> {
+        let now = self.clock.now();
+        let change = move |transaction: &Transaction<'_>| change(transaction, now);
+        let was_so = self.writer.write(Durability::Flushed, change).await?;
+        Ok(Done { was_so, ..Done::default() })
     }
 
     async fn move_by_hand(

@@ -14,7 +14,7 @@ use crate::clock::Moment;
 use crate::delivery::{DeliveryId, Reason};
 use crate::name::DestinationName;
 use crate::outbox::attempt::{NOT_BEING_TOLD, NOT_UNDER_WAY, fronts};
-use crate::outbox::{Durability, Outbox, StoreError, diary, history};
+use crate::outbox::{Durability, Outbox, StoreError, catch_up, diary, history};
 use crate::source::OWN;
 
 /// What is kept, and for how long.
@@ -88,6 +88,7 @@ impl Outbox {
                 forget_identities(transaction, now.minus(keep.history.max(IDENTITIES_AT_LEAST)))?;
             let ended = forget_floods(transaction, now)?;
             let noted = diary::forget(transaction, now.minus(keep.history), ROWS)?;
+            catch_up::forget(transaction, now)?;
             Ok((gone > 0 || identities > 0 || ended > 0 || noted > 0, used(transaction)?, stranded))
         };
         let (went, used, stranded) = self.writer.write(Durability::Handed, forget).await?;

@@ -20,6 +20,7 @@ use crate::delivery::Reason;
 use crate::event::EventId;
 use crate::name::DestinationName;
 use crate::order::Letters;
+use crate::outbox::hooks::{self, HookRecord};
 use crate::outbox::visit::Rest;
 
 pub use arrivals::{AppRecord, ArrivalRecord, WithheldRecord};
@@ -208,6 +209,11 @@ impl Records {
     /// (any more).
     pub fn event(&self, id: EventId, destination: Option<&str>) -> rusqlite::Result<Option<EventRecord>> {
         read_event(&*self.connection.unchecked_transaction()?, id, destination)
+    }
+
+    /// The webhooks that bugle has subscribed.
+    pub fn hooks(&self) -> rusqlite::Result<Vec<HookRecord>> {
+        hooks::hooks(&self.connection, None)
     }
 
     /// Every destination for which something was ever kept.

@@ -165,8 +165,7 @@ pub(super) fn lock(path: &Path, patience: Duration, holder: Holder) -> Result<Lo
     let real = fs::canonicalize(path).map_err(|cause| OpenError::Io { path: path.to_owned(), cause })?;
     let lock = beside(&real, ".lock");
     let io = |cause| OpenError::Io { path: lock.clone(), cause };
-    let file = private().open(&lock).map_err(io)?;
-    give_to_owner(&file, &real);
+    let file = open_lock(&lock, &real)?;
     let begun = Instant::now();
     loop {
         match file.try_lock() {
@@ -184,6 +183,13 @@ pub(super) fn lock(path: &Path, patience: Duration, holder: Holder) -> Result<Lo
             Err(TryLockError::Error(cause)) => return Err(io(cause)),
         }
     }
+}
+
+/// Opens the file `lock` that belongs to the store `real`, or makes it.
+pub(super) fn open_lock(lock: &Path, real: &Path) -> Result<File, OpenError> {
+    let file = private().open(lock).map_err(|cause| OpenError::Io { path: lock.to_owned(), cause })?;
+    give_to_owner(&file, real);
+    Ok(file)
 }
 
 /// Whether a command says in `lock` that it has it, or had it last.

@@ -14,10 +14,11 @@ pub struct StoredEvent {
     trigger: String,
     severity: String,
     raw: String,
+    caught_up: bool,
 }
 
 impl StoredEvent {
-    /// Reads it from the columns `source`, `product`, `trigger`, `severity` and `raw`, the first of which is at `place`.
+    /// Reads it from the columns `source`, `product`, `trigger`, `severity`, `raw` and `caught_up`, the first of which is at `place`.
     pub(super) fn of(row: &Row<'_>, place: usize) -> rusqlite::Result<Self> {
         Ok(Self {
             source: row.get(place)?,
@@ -25,12 +26,18 @@ impl StoredEvent {
             trigger: row.get(place + 2)?,
             severity: row.get(place + 3)?,
             raw: row.get(place + 4)?,
+            caught_up: row.get(place + 5)?,
         })
     }
 
     /// Whether it is one of bugle's own, which says that bugle is unwell.
     pub fn is_own(&self) -> bool {
         self.product == source::OWN
+    }
+
+    /// Whether no webhook had brought it.
+    pub fn is_caught_up(&self) -> bool {
+        self.caught_up
     }
 
     /// Reads the event again from its raw element, its severity as it was when it came. Pure; with a large element it
@@ -49,6 +56,7 @@ impl StoredEvent {
         let product = tracker.map_or("unknown", |tracker| tracker.product());
         let mut event = read.unwrap_or_else(|| Event::unreadable(source, product, raw));
         event.severity = Severity::read(&self.severity).unwrap_or(Severity::Info);
+        event.caught_up = self.caught_up;
         event
     }
 }

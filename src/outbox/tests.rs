@@ -1,11 +1,13 @@
 //! The outbox, told as stories: what was accepted is owed, once, whatever happens in between.
 
+mod catch_up;
 mod diary;
 mod divert;
 mod events;
 mod file;
 mod floods;
 mod glance;
+mod hooks;
 mod leaders;
 mod orders;
 mod upkeep;

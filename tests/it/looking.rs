@@ -111,11 +111,11 @@ async fn what_is_no_store_or_none_of_now_is_said_and_left_alone() {
     let other = place.path("other");
     rusqlite::Connection::open(&other).unwrap().execute_batch("CREATE TABLE letters (words)").unwrap();
     let foreign = fs::read(&other).unwrap();
-    let fifth = include_bytes!("../fixtures/store/v5.db").to_vec();
+    let sixth = include_bytes!("../fixtures/store/v6.db").to_vec();
     for (what, file, expected) in [
         ("missing", None, "there is no store at"),
         ("empty", Some(Vec::new()), "there is no store at"),
-        ("older", Some(fifth), "is of an older bugle: start `bugle serve` once"),
+        ("older", Some(sixth), "is of an older bugle: start `bugle serve` once"),
         ("damaged", Some(damaged), "damaged"),
         ("foreign", Some(foreign), "belongs to another program"),
         ("a letter", Some(b"dear grandmother, ".repeat(500)), "is no SQLite database"),

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::clock::Moment;
 use crate::event::EventId;
+use crate::outbox::catch_up::IS_CAUGHT_UP;
 use crate::outbox::records::Records;
 use crate::outbox::records::words::Words;
 use crate::rule::Choice;
@@ -31,6 +32,8 @@ pub struct EventFilter {
     pub unmatched: bool,
     /// Those that nobody has heard of, or not yet.
     pub unsent: bool,
+    /// Those that no webhook had brought.
+    pub caught_up: bool,
 }
 
 /// An event in a listing.
@@ -58,6 +61,8 @@ pub struct EventLine {
     pub error_id: String,
     /// The event's own id there.
     pub tracker_id: String,
+    /// Whether no webhook had brought it, and bugle asked the tracker for it.
+    pub caught_up: bool,
     /// How often it came again.
     pub duplicates: u64,
     /// What became of it.
@@ -160,6 +165,10 @@ const UNROUTED: &str = "SELECT received_at, id FROM events INDEXED BY events_unr
 const UNMATCHED: &str = "SELECT received_at, id FROM events INDEXED BY events_of_no_rule
     WHERE matched = '[]' AND received_at >= ?1 AND received_at < ?2 ORDER BY received_at DESC, id DESC";
 
+/// Of a span, those that no webhook had brought, the latest first.
+const CAUGHT_UP: &str = "SELECT received_at, id FROM events INDEXED BY events_caught_up
+    WHERE caught_up = 1 AND received_at >= ?1 AND received_at < ?2 ORDER BY received_at DESC, id DESC";
+
 /// Of a span, those that nobody has heard of, or not yet: from what is not settled well, of which there is little.
 fn unsent() -> String {
     format!(
@@ -191,6 +200,7 @@ impl Search<'_> {
         let candidates = match self.filter {
             EventFilter { unsent: true, .. } => unsent(),
             EventFilter { unmatched: true, .. } => UNMATCHED.to_owned(),
+            EventFilter { caught_up: true, .. } => CAUGHT_UP.to_owned(),
             _ => all(),
         };
         let is_whole = candidates == all();
@@ -228,7 +238,9 @@ impl Search<'_> {
                 || filter
                     .words
                     .occur_in(&[text(8)?, text(9)?, text(4)?, text(2)?, text(5)?], &[text(10)?, text(11)?]));
-        let is_meant = is_chosen && (!filter.unmatched || self.is_unmatched(row.get(1)?, text(7)?)?);
+        let is_meant = is_chosen
+            && (!filter.unmatched || self.is_unmatched(row.get(1)?, text(7)?)?)
+            && (!filter.caught_up || is_caught_up(self.connection, row.get(1)?)?);
         if is_meant { line(row).map(Some) } else { Ok(None) }
     }
 
@@ -243,6 +255,11 @@ impl Search<'_> {
             _ => Ok(false),
         }
     }
+}
+
+fn is_caught_up(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
+    let sql = format!("SELECT 1 FROM events e WHERE id = ?1 AND {IS_CAUGHT_UP}");
+    connection.prepare_cached(&sql)?.exists([id])
 }
 
 fn has_default(connection: &Connection, filter: &EventFilter) -> rusqlite::Result<bool> {
@@ -264,6 +281,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<EventLine> {
         words: row.get(9)?,
         error_id: row.get(10)?,
         tracker_id: row.get(11)?,
+        caught_up: false,
         duplicates: 0,
     })
 }
@@ -271,6 +289,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<EventLine> {
 /// Adds what is not in the index, which only what is listed is asked for.
 fn complete(connection: &Connection, line: &mut EventLine) -> rusqlite::Result<()> {
     let id = line.id.0;
+    line.caught_up = is_caught_up(connection, id)?;
     let matched: String = connection
         .prepare_cached("SELECT matched FROM events WHERE id = ?1")?
         .query_row([id], |row| row.get(0))?;
@@ -304,6 +323,7 @@ pub(in crate::outbox) fn statements() -> Vec<(String, &'static str)> {
         (all(), "USING COVERING INDEX events_by_time (received_at>? AND received_at<?)"),
         (one(), "USING COVERING INDEX events_by_time (received_at=? AND id=?)"),
         (unsent(), "USING INTEGER PRIMARY KEY (rowid=?)"),
+        (CAUGHT_UP.to_owned(), "USING COVERING INDEX events_caught_up (received_at>? AND received_at<?)"),
         (UNMATCHED.to_owned(), "USING COVERING INDEX events_of_no_rule (received_at>? AND received_at<?)"),
         (super::diary::REFUSALS.to_owned(), "USING PRIMARY KEY (span>? AND span<?)"),
     ]

@@ -31,7 +31,7 @@ impl Records {
     pub fn event_after(&self, last: EventId) -> rusqlite::Result<Option<NextEvent>> {
         self.connection
             .prepare_cached(
-                "SELECT id, matched, routing, source, product, trigger, severity, raw FROM events
+                "SELECT id, matched, routing, source, product, trigger, severity, raw, caught_up FROM events
                  WHERE id > ?1 AND product <> ?2 ORDER BY id LIMIT 1",
             )?
             .query_row((last.0, source::OWN), next_event)

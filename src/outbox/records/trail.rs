@@ -16,6 +16,8 @@ pub struct Trail {
     pub event: EventRecord,
     /// The event, to be read again.
     pub stored: StoredEvent,
+    /// Whether no webhook had brought it, and bugle asked the tracker for it.
+    pub caught_up: bool,
     /// Its own id in the tracker.
     pub tracker_id: String,
     /// The id of its error.
@@ -114,7 +116,7 @@ impl Records {
         let moment = self.connection.unchecked_transaction()?;
         let Some(event) = super::read_event(&moment, id, None)? else { return Ok(None) };
         let (stored, head) = moment.query_row(
-            "SELECT source, product, trigger, severity, raw, tracker_id, error_id, routing, matched, rule_set
+            "SELECT source, product, trigger, severity, raw, caught_up, tracker_id, error_id, routing, matched, rule_set
              FROM events WHERE id = ?1",
             [id.0],
             |row| Ok((StoredEvent::of(row, 0)?, Head::of(row)?)),
@@ -128,6 +130,7 @@ impl Records {
         let Head { tracker_id, error_id, routing, matched, .. } = head;
         Ok(Some(Trail {
             event,
+            caught_up: stored.is_caught_up(),
             stored,
             tracker_id,
             error_id,
@@ -174,14 +177,14 @@ struct Head {
 
 impl Head {
     fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let matched: String = row.get(8)?;
+        let matched: String = row.get(9)?;
         Ok(Self {
-            tracker_id: row.get(5)?,
-            error_id: row.get(6)?,
-            routing: row.get(7)?,
+            tracker_id: row.get(6)?,
+            error_id: row.get(7)?,
+            routing: row.get(8)?,
             // We wrote this list ourselves; a store that somebody edited by hand costs the names, not the trail.
             matched: serde_json::from_str(&matched).unwrap_or_default(),
-            rule_set: row.get(9)?,
+            rule_set: row.get(10)?,
         })
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::*;
-use crate::outbox::glance::{LAST_ARRIVAL, LAST_ATTEMPT};
+use crate::outbox::glance::{LAST_ATTEMPT, last_arrival};
 use crate::outbox::{Arrival, Glance, files};
 
 fn file_of(story: &Story) -> PathBuf {
@@ -35,6 +35,21 @@ async fn the_last_arrival_is_that_of_its_source_whichever_application_it_is_of()
     let file = Connection::open(story.folder.path().join("bugle.db")).unwrap();
     file.execute_batch("PRAGMA foreign_keys = off; DELETE FROM events").unwrap();
     assert_eq!(last(&source), Arrival::Forgotten);
+}
+
+#[tokio::test]
+async fn what_the_tracker_was_asked_for_came_through_no_door() {
+    let story = Story::begin().await;
+    let last = |source: &str| ask(&file_of(&story), |records| records.last_arrival(source));
+    let source = event("one").source.to_string();
+    let came = story.clock.now();
+    let asked_for = |id| Event { caught_up: true, ..event(id) };
+    story.accept(asked_for("one"), false).await;
+    assert_eq!(last(&source), Arrival::Never);
+    story.accept(event("two"), false).await;
+    story.clock.advance(Duration::from_secs(9));
+    story.accept(asked_for("three"), false).await;
+    assert_eq!(last(&source), Arrival::At(came));
 }
 
 #[tokio::test]
@@ -73,7 +88,7 @@ async fn who_serves_is_told_and_who_looks_leaves_nothing_behind() {
 async fn nothing_that_is_asked_reads_all_events() {
     let story = Story::begin().await;
     let file = Connection::open(story.folder.path().join("bugle.db")).unwrap();
-    for sql in [LAST_ARRIVAL, LAST_ATTEMPT] {
+    for sql in [last_arrival().as_str(), LAST_ATTEMPT] {
         let mut statement = file.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let count = statement.parameter_count();
         let parameters = rusqlite::params_from_iter(std::iter::repeat_n("x", count));

@@ -17,8 +17,11 @@ const V4: Moment = Moment(1_795_333_484_267);
 /// The same of the fifth version.
 const V5: Moment = Moment(1_795_342_789_860);
 
+/// The same of the sixth version.
+const V6: Moment = Moment(1_795_354_768_847);
+
 /// The newest version of the tables.
-const NEWEST: i64 = 6;
+const NEWEST: i64 = 7;
 
 /// Opens a copy of `file` a minute after it was made, changed by `change` before.
 async fn bring_up_to_date(file: &[u8], made: Moment, change: &str) -> Story {
@@ -211,4 +214,43 @@ async fn a_store_of_the_fifth_version_knows_how_each_destination_stood_then_and_
     assert_eq!(story.query::<i64>("SELECT count(*) FROM spells WHERE until IS NULL"), 2);
     story.accept(event("new"), false).await;
     assert_eq!(story.query::<String>("SELECT words FROM events ORDER BY id DESC LIMIT 1"), "");
+}
+
+/// The sixth version's file, before a tracker was asked for anything.
+const SIXTH: &[u8] = include_bytes!("../../../tests/fixtures/store/v6.db");
+
+#[tokio::test]
+async fn a_store_of_the_sixth_version_keeps_what_it_knew_of_itself_and_has_asked_no_tracker() {
+    let story = bring_up_to_date(SIXTH, V6, "").await;
+    assert_eq!(story.query::<i64>("SELECT count(*) FROM events WHERE caught_up <> 0"), 0);
+    for table in ["catch_ups", "error_states", "hooks", "silences"] {
+        assert_eq!(story.query::<i64>(&format!("SELECT count(*) FROM {table}")), 0, "{table}");
+    }
+    let spells = "SELECT group_concat(destination || ' ' || kind || ' ' || words, ', ' ORDER BY destination, kind) FROM spells
+                  WHERE until IS NULL";
+    assert_eq!(
+        story.query::<String>(spells),
+        "down failing down, gone diverting team, gone gone no_service, lame suspended "
+    );
+    let runs = "SELECT group_concat(version || ' ' || (stopped_at IS NULL), ', ' ORDER BY id) FROM runs";
+    assert_eq!(story.query::<String>(runs), "0.1.0 0, 0.1.0 1");
+    let refusals =
+        "SELECT group_concat(source || ' ' || reason || ' ' || count, ', ' ORDER BY source) FROM refusals";
+    assert_eq!(story.query::<String>(refusals), " unknown_source 2, backend unauthorized 2");
+    let read = "SELECT group_concat(how, ' ' ORDER BY id) FROM configurations";
+    assert_eq!(story.query::<String>(read), "start start reload refused");
+    let states = "SELECT group_concat(state || ' ' || n, ', ' ORDER BY state)
+                  FROM (SELECT state, count(*) AS n FROM deliveries GROUP BY state)";
+    assert_eq!(
+        story.query::<String>(states),
+        "dead 6, delivered 5, discarded 1, folded 6, moved 7, waiting 14"
+    );
+    let examined = examine(&story.folder.path().join("bugle.db")).unwrap();
+    assert!(examined.is_in_order(), "{examined:?}");
+    // Whoever comes next finds the columns of now.
+    story.accept(event("new"), false).await;
+    assert_eq!(story.query::<i64>("SELECT caught_up FROM events ORDER BY id DESC LIMIT 1"), 0);
+    let down = DestinationName::new("down").unwrap();
+    let claim = story.outbox.first(&room(down)).await.unwrap();
+    assert_eq!(claim.stored.read().trigger, "firstException");
 }

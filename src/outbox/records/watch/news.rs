@@ -19,6 +19,8 @@ pub enum Happening {
     Arrived {
         /// Which.
         event: About,
+        /// Whether no webhook had brought it, and bugle asked the tracker for it.
+        caught_up: bool,
         /// What was decided: `routed`, `dropped` or `unmatched`.
         routing: String,
         /// The rules that matched.

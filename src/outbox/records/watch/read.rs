@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 use super::{Ended, PAGE};
 use crate::clock::Moment;
 use crate::event::EventId;
+use crate::outbox::catch_up::IS_CAUGHT_UP;
 use crate::outbox::records::watch::news::{About, Happening, News, Sent};
 
 /// The columns of an event, as [`about`] reads them; none of them lies behind what the tracker has sent.
@@ -51,13 +52,14 @@ const OWED_AT_FIRST: &str =
 /// The events after number `after`.
 pub(super) fn events(connection: &Connection, after: i64) -> rusqlite::Result<Vec<(i64, News)>> {
     let sql = format!(
-        "SELECT {ABOUT}, e.routing, e.matched, {OWED_AT_FIRST}
+        "SELECT {ABOUT}, e.routing, e.matched, {OWED_AT_FIRST}, {IS_CAUGHT_UP}
          FROM events e WHERE e.id > ?1 ORDER BY e.id LIMIT {PAGE}"
     );
     all(connection, &sql, [after], |row| {
         let event = about(row)?;
         let (id, at, routing) = (event.id.0, event.received_at, row.get(7)?);
-        let what = Happening::Arrived { event, routing, matched: list(row, 8)?, destinations: list(row, 9)? };
+        let (matched, destinations, caught_up) = (list(row, 8)?, list(row, 9)?, row.get(10)?);
+        let what = Happening::Arrived { event, caught_up, routing, matched, destinations };
         Ok((id, News { at, what }))
     })
 }
