@@ -1,10 +1,12 @@
 //! The composition root: from checked settings to a running relay, and to a clean stop.
 
+mod asking;
 mod crew;
 mod descriptors;
 mod diary;
 mod listen;
 mod reload;
+mod untold;
 mod upkeep;
 
 use std::collections::HashMap;
@@ -17,11 +19,11 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use crate::admin::BackDoor;
-use crate::clock::Clock;
-use crate::config::{Loaded, Settings};
+use crate::clock::{Clock, Moment};
+use crate::config::{Loaded, Settings, Store};
 use crate::courier::{Live, Office, repeat_interrupted};
 use crate::destination::{Client, Retry};
-use crate::herald::Herald;
+use crate::herald::{Herald, Notices};
 use crate::intake::{Desk, Intake};
 use crate::lifecycle::{Lifecycle, Signals};
 use crate::metrics::Metrics;
@@ -31,6 +33,7 @@ use crate::sockets::Sockets;
 use crate::supervisor;
 use crate::tls::Certificates;
 
+use asking::Asking;
 use crew::Crew;
 use listen::{Serving, Sites};
 use reload::{Doors, Fixed, Reload};
@@ -71,13 +74,11 @@ impl App {
         }
         let (begun, metrics) = (clock.now(), Metrics::new(clock.clone()));
         let (outbox, closing) = open(&settings, &clock, &metrics).await?;
-        let mut herald = Herald::new(outbox.clone(), clock.clone());
-        // Before anybody is at work, who would tell of the same.
-        herald.recover(begun, &settings.destinations).await;
+        let herald = recovered(&outbox, (&clock, begun), &settings).await;
         let notices = herald.notices();
-        notices.send_to(settings.notices_to.clone());
         let (lifecycle, fixed) = (Lifecycle::default(), Fixed::of(&settings, admin_is_public));
-        let Settings { server, admin, store, sources, rules, destinations, people, templates, .. } = settings;
+        let Settings { server, admin, store, sources, rules, destinations, people, templates, apis, .. } =
+            settings;
         let live = Live { people: people.clone(), templates: templates.set.clone(), holds: Vec::new() };
         let live = Arc::new(ArcSwap::from_pointee(live));
         let office = Office {
@@ -88,15 +89,12 @@ impl App {
             notices: notices.clone(),
             clock: clock.clone(),
         };
-        let mut crew = Crew::new(office, lifecycle.clone());
+        let mut crew = Crew::new(office.clone(), lifecycle.clone());
         let throttles = crew.throttles_for(&destinations).await?;
         crew.set(throttles, &destinations, &people, &templates.set);
         // It hears what couriers have to say of their last attempts.
         lifecycle.spawn_last("notices".to_owned(), herald.run(lifecycle.late()));
-        lifecycle.spawn("store".to_owned(), upkeep::watch(outbox.clone(), lifecycle.soft()));
-        let forgetting =
-            upkeep::forget(outbox.clone(), store, notices.clone(), clock.clone(), lifecycle.soft());
-        lifecycle.spawn("history".to_owned(), forgetting);
+        keep_up(&outbox, store, &notices, &clock, &lifecycle);
         metrics.configuration(&written.hash());
         let rule_set = outbox.keep_rules(&rules).await?;
         let run = outbox.begin_run(env!("CARGO_PKG_VERSION"), rule_set).await?;
@@ -106,6 +104,9 @@ impl App {
         let intake = Intake::new(&server, desk, hands, metrics.clone(), said, stopping, clock.clone());
         let intake = Arc::new(intake);
         keep_books(&intake, &outbox, run, &clock, &lifecycle);
+        let desk =
+            asking::Desk { office, intake: Arc::clone(&intake), run, begun, lifecycle: lifecycle.clone() };
+        let asking = Asking::begin(desk, &apis);
         let back_door = Arc::new(BackDoor::new(admin.token, metrics.clone(), outbox.clone(), live));
         let certificates = server.tls.and_then(|tls| tls.identity).map(Certificates::new);
         let most = server.max_connections;
@@ -113,7 +114,8 @@ impl App {
         let admin = listen::serve_admin(admin_sites, &back_door, &lifecycle)?;
         let server = listen::serve(sites, most, certificates.as_ref(), &intake, &lifecycle, clock)?;
         let doors = Doors { intake, back_door, certificates };
-        let reload = Reload::new(fixed, (written, origin, watched), crew, doors, outbox, notices, asked);
+        let reload =
+            Reload::new(fixed, (written, origin, watched), (crew, asking), doors, outbox, notices, asked);
         lifecycle.spawn("reload".to_owned(), reload.run(lifecycle.soft()));
         lifecycle.spawn("keep-alive".to_owned(), supervisor::keep_alive(lifecycle.soft()));
         supervisor::ready();
@@ -168,6 +170,22 @@ impl App {
     }
 }
 
+/// A herald that has heard what the process before has told nobody of, before anybody is at work who would tell of the same.
+async fn recovered(outbox: &Outbox, (clock, begun): (&Clock, Moment), settings: &Settings) -> Herald {
+    let mut herald = Herald::new(outbox.clone(), clock.clone());
+    herald.recover(begun, &settings.destinations).await;
+    untold::recover(&mut herald, outbox, begun, settings).await;
+    herald.notices().send_to(settings.notices_to.clone());
+    herald
+}
+
+/// Watches over the store, and forgets.
+fn keep_up(outbox: &Outbox, store: Store, notices: &Notices, clock: &Clock, lifecycle: &Lifecycle) {
+    lifecycle.spawn("store".to_owned(), upkeep::watch(outbox.clone(), lifecycle.soft()));
+    let (outbox, notices, clock) = (outbox.clone(), notices.clone(), clock.clone());
+    lifecycle.spawn("history".to_owned(), upkeep::forget(outbox, store, notices, clock, lifecycle.soft()));
+}
+
 /// Says and writes down who is turned away; at the end also what has not been said.
 fn keep_books(intake: &Arc<Intake>, outbox: &Outbox, run: RunId, clock: &Clock, lifecycle: &Lifecycle) {
     let telling = Arc::clone(intake).tell_refusals(lifecycle.late());
@@ -193,8 +211,6 @@ async fn open(settings: &Settings, clock: &Clock, metrics: &Metrics) -> anyhow::
         repeat_interrupted(&retry, now, unclear)
     };
     let interrupted = outbox.close_interrupted(again_at).await?;
-    // A kill may have come between a message and those that it tells of.
-    outbox.fold_all().await?;
     if interrupted.repeated > 0 {
         let repeated = interrupted.repeated;
         tracing::warn!(repeated, "attempts were cut off by the last stop; they are repeated, and say so");

@@ -57,6 +57,8 @@ pub struct Event {
     pub release: Release,
     /// Whether the tracker only tries whether its call arrives: the ping of its test button.
     pub test: bool,
+    /// Whether bugle has asked the tracker for it, since no webhook had brought it.
+    pub caught_up: bool,
     /// What a second arrival of the same event has in common with the first; none where that cannot be told.
     pub identity: Option<Identity>,
     /// The event's own element of the body, as it came.
@@ -87,6 +89,7 @@ impl Event {
             device: Device::default(),
             release: Release::default(),
             test: false,
+            caught_up: false,
             identity: None,
             raw: raw.to_owned(),
         }

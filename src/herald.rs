@@ -140,6 +140,11 @@ impl Herald {
         let Ok(Some((since, words))) = self.outbox.gone(name, address.fingerprint()).await else { return };
         let fallback = fallback.as_ref().map(|fallback| fallback.to.clone());
         let notice = Notice::DestinationGone { destination: name.clone(), words, fallback };
+        self.recall(notice, since).await;
+    }
+
+    /// Hears of `notice`, which the process before had noted at `since`, unless people were told of its topic since then.
+    pub async fn recall(&mut self, notice: Notice, since: Moment) {
         let topic = notice.topic();
         if self.told_at(&topic).await.is_none_or(|told_at| told_at < since) {
             self.know(&topic).await;

@@ -31,7 +31,7 @@ use crate::herald::Notices;
 use crate::metrics::Metrics;
 use crate::name::{RuleName, SourceName};
 use crate::notice::{Matter, Notice};
-use crate::outbox::{Accepted, Offer, Outbox, Refused, RuleSetId};
+use crate::outbox::{Accepted, Offer, Outbox, Refused, RuleSetId, StoreError};
 use crate::report::Report;
 use crate::rule::RuleSet;
 use crate::source::{Offered, Source, credential};
@@ -61,6 +61,12 @@ pub struct Intake {
 
 /// A kind of refusal: the source, if there is such a one, and the reason.
 type Kind = (Option<SourceName>, &'static str);
+
+/// So many events that no webhook has brought are taken in at once: a commit that others need not wait for.
+const AT_ONCE: usize = 250;
+
+/// After so many decisions others have their turn.
+const TURN: usize = 100;
 
 /// How often the log may say how many more were refused.
 const TELL: Duration = Duration::from_secs(10);
@@ -199,6 +205,47 @@ impl Intake {
         let offers = events.into_iter().map(|event| desk.decide(event)).collect();
         let accepted: Vec<Accepted> = self.outbox.accept(desk.rule_set, offers, permit).await?;
         Ok(Receipt::of(&accepted))
+    }
+
+    /// Reads elements as they would have come through the door of `source`, had a webhook brought them: for who asks the
+    /// tracker. Each is marked as caught up. Nothing if there is no such source any more.
+    pub fn read(&self, source: &SourceName, elements: &[&str]) -> Option<Vec<Event>> {
+        let desk = self.desk.load();
+        let door = desk.doors.get(source.as_str())?;
+        let read = |element: &&str| {
+            let events = door.source.trusted().parse(element.as_bytes(), None).unwrap_or_default();
+            events.into_iter().map(|event| Event { caught_up: true, ..event }).next()
+        };
+        Some(elements.iter().filter_map(read).collect())
+    }
+
+    /// The sources that there are, in order of name.
+    pub fn sources(&self) -> Vec<SourceName> {
+        let desk = self.desk.load();
+        let mut names: Vec<SourceName> = desk.doors.values().map(|door| door.source.name.clone()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Takes `events` that no webhook has brought the way of those that one brings: the same rules, the same store. Those
+    /// that are urgent come first. Whether each was new.
+    pub async fn take_in(&self, events: Vec<Event>) -> Result<Vec<Accepted>, StoreError> {
+        let desk = self.desk.load_full();
+        let mut offers: Vec<Offer> = Vec::with_capacity(events.len());
+        for event in events {
+            if offers.len().is_multiple_of(TURN) {
+                tokio::task::yield_now().await;
+            }
+            offers.push(desk.decide(event));
+        }
+        offers.sort_by_key(|offer| !offer.routing.routes.iter().any(|route| route.urgent));
+        let mut accepted = Vec::with_capacity(offers.len());
+        while !offers.is_empty() {
+            let rest = offers.split_off(offers.len().min(AT_ONCE));
+            accepted.extend(self.outbox.accept(desk.rule_set, offers, ()).await?);
+            offers = rest;
+        }
+        Ok(accepted)
     }
 
     fn log_taken(&self, source: &str, receipt: Receipt) -> HttpResponse {

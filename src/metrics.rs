@@ -16,6 +16,7 @@ use std::time::Duration;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::registry::Registry;
 
+use crate::api::ApiError;
 use crate::clock::{Clock, Moment};
 use crate::delivery::{Outcome, Reason};
 use crate::name::{DestinationName, SourceName};
@@ -23,7 +24,8 @@ use crate::name::{DestinationName, SourceName};
 pub use stock::{Queue, Stock};
 
 use label::{
-    ATTEMPTS, Attempt, DEATHS, MOVES, OfDestination, OfDestinationBy, OfSource, Rejection, ReloadLabel,
+    ATTEMPTS, AskingLabel, Attempt, DEATHS, MOVES, OfDestination, OfDestinationBy, OfSource, Rejection,
+    ReloadLabel,
 };
 use meter::Meters;
 
@@ -49,6 +51,31 @@ pub enum Reloaded {
     Refused,
     /// It says what the one before said.
     Unchanged,
+}
+
+/// What came of asking a tracker about an application or a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asking(&'static str);
+
+impl Asking {
+    /// It has told all that it was asked.
+    pub const DONE: Self = Self("done");
+
+    const ALL: [&'static str; 8] =
+        ["done", "unauthorized", "forbidden", "unknown", "bad_request", "wait", "down", "unexpected"];
+
+    /// It has not, for this reason.
+    pub fn failed(error: &ApiError) -> Self {
+        Self(match error {
+            ApiError::Unauthorized => "unauthorized",
+            ApiError::Forbidden => "forbidden",
+            ApiError::Unknown(_) => "unknown",
+            ApiError::BadRequest(_) => "bad_request",
+            ApiError::Wait(_) => "wait",
+            ApiError::Down(_) => "down",
+            ApiError::Unexpected(_) => "unexpected",
+        })
+    }
 }
 
 impl Reloaded {
@@ -99,6 +126,7 @@ impl Metrics {
             drop(meters.rejected.get_or_create(&Rejection { source: None, reason }));
         }
         for source in sources {
+            self.know_tracker(source);
             let of_source = OfSource { source: Some(source.clone()) };
             for counter in [
                 &meters.received,
@@ -108,6 +136,8 @@ impl Metrics {
                 &meters.unmatched,
                 &meters.dropped,
                 &meters.unreadable,
+                &meters.caught_up,
+                &meters.api_requests,
             ] {
                 drop(counter.get_or_create(&of_source));
             }
@@ -115,6 +145,24 @@ impl Metrics {
                 drop(meters.rejected.get_or_create(&Rejection { source: Some(source.clone()), reason }));
             }
         }
+    }
+
+    fn know_tracker(&self, source: &SourceName) {
+        let meters = &self.0.meters;
+        for result in Asking::ALL {
+            drop(meters.askings.get_or_create(&AskingLabel { source: source.clone(), result }));
+        }
+    }
+
+    /// `source`'s tracker was asked about an application or a project.
+    pub fn asked(&self, source: &SourceName, Asking(result): Asking) {
+        self.0.meters.askings.get_or_create(&AskingLabel { source: source.clone(), result }).inc();
+    }
+
+    /// A request was sent to `source`'s tracker.
+    pub fn requested(&self, source: &SourceName) {
+        let of_source = OfSource { source: Some(source.clone()) };
+        self.0.meters.api_requests.get_or_create(&of_source).inc();
     }
 
     /// Begins to count for `destinations`, at 0. Those known before stay what they are.
@@ -154,6 +202,11 @@ impl Metrics {
         let source = source.cloned();
         self.0.meters.received.get_or_create(&OfSource { source: source.clone() }).inc();
         self.0.meters.rejected.get_or_create(&Rejection { source, reason }).inc();
+    }
+
+    /// An event is on disk that no webhook had brought.
+    pub fn event_caught_up(&self, source: &SourceName) {
+        self.0.meters.caught_up.get_or_create(&OfSource { source: Some(source.clone()) }).inc();
     }
 
     /// An event is on disk.

@@ -6,6 +6,7 @@
 mod words;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::delivery::Reason;
@@ -64,6 +65,46 @@ pub enum Notice {
     },
     /// There is little room left for the store.
     StoreNearlyFull(Fullness),
+    /// A tracker that should tell what no webhook has brought does not.
+    CatchUpFailing {
+        /// The source.
+        source: SourceName,
+        /// Why not, and what to do.
+        words: String,
+    },
+    /// A tracker has told of events that no webhook had brought.
+    CaughtUp {
+        /// The source.
+        source: SourceName,
+        /// How many.
+        count: u64,
+        /// How many of them had happened while bugle was at work.
+        missed: u64,
+        /// When the first of them had happened.
+        since: Moment,
+        /// Whether there is more, which was not read.
+        is_cut: bool,
+    },
+    /// A source that used to speak does so no more.
+    SourceSilent {
+        /// The source.
+        source: SourceName,
+        /// When its last event came.
+        since: Moment,
+        /// The longest time between two of those before.
+        usual: Duration,
+    },
+    /// A webhook that bugle has subscribed is not at its tracker any more.
+    HookGone {
+        /// The source that it called.
+        source: SourceName,
+        /// The application that it told of, as people call it.
+        app: String,
+        /// What it told of, in the tracker's word.
+        event: String,
+        /// Whether what happens is asked for all the same.
+        is_caught_up: bool,
+    },
     /// Messages for `from` come to `to` from now on, which is told so.
     DivertingBegan {
         /// Whose messages they are.
@@ -161,8 +202,16 @@ pub enum Matter {
     Reload,
     /// This source's webhooks are turned away.
     Rejected(SourceName),
+    /// This webhook of this source and this application is gone.
+    Hook(SourceName, String, String),
     /// There is little room.
     Store,
+    /// This source's tracker cannot be asked.
+    CatchUpFailing(SourceName),
+    /// Webhooks of this source have not come.
+    CaughtUp(SourceName),
+    /// Nothing comes from this source.
+    Silent(SourceName),
     /// Messages for this destination go elsewhere, or do so no more.
     Diverted(DestinationName),
 }
@@ -176,6 +225,10 @@ impl Notice {
             Self::ReloadRefused { .. } => ("reloadRefused", None),
             Self::WebhooksRejected { .. } => ("webhooksRejected", None),
             Self::StoreNearlyFull(_) => ("storeNearlyFull", None),
+            Self::CatchUpFailing { .. } => ("catchUpFailing", None),
+            Self::CaughtUp { .. } => ("caughtUp", None),
+            Self::SourceSilent { .. } => ("sourceSilent", None),
+            Self::HookGone { .. } => ("hookGone", None),
             Self::DivertingBegan { from, to, .. } => ("divertingBegan", Some((from.clone(), to.clone()))),
             Self::DivertingEnded { from, to } => ("divertingEnded", Some((from.clone(), to.clone()))),
         };
@@ -192,6 +245,12 @@ impl Notice {
             Self::ReloadRefused { .. } => Matter::Reload,
             Self::WebhooksRejected { source, .. } => Matter::Rejected(source.clone()),
             Self::StoreNearlyFull(_) => Matter::Store,
+            Self::CatchUpFailing { source, .. } => Matter::CatchUpFailing(source.clone()),
+            Self::CaughtUp { source, .. } => Matter::CaughtUp(source.clone()),
+            Self::SourceSilent { source, .. } => Matter::Silent(source.clone()),
+            Self::HookGone { source, app, event, .. } => {
+                Matter::Hook(source.clone(), app.clone(), event.clone())
+            }
             Self::DivertingBegan { from, .. } | Self::DivertingEnded { from, .. } => {
                 Matter::Diverted(from.clone())
             }
@@ -201,7 +260,7 @@ impl Notice {
     /// How many happenings it stands for.
     pub fn count(&self) -> u64 {
         match self {
-            Self::DeadLetters { count, .. } => *count,
+            Self::DeadLetters { count, .. } | Self::CaughtUp { count, .. } => *count,
             _ => 1,
         }
     }
@@ -254,9 +313,18 @@ impl Bulletin {
         let (matter, count) = (notice.matter(), notice.count());
         if let Some(item) = self.items.get_mut(&matter) {
             item.count = item.count.saturating_add(count);
-            // The first dead letter is an example as good as any, and the one that people look for.
-            if !matches!(notice, Notice::DeadLetters { .. }) {
-                item.notice = notice;
+            match (&mut item.notice, notice) {
+                // The first dead letter is an example as good as any, and the one that people look for.
+                (Notice::DeadLetters { .. }, _) => {}
+                (
+                    Notice::CaughtUp { missed, since, is_cut, .. },
+                    Notice::CaughtUp { missed: more, since: other, is_cut: also, .. },
+                ) => {
+                    *missed = missed.saturating_add(more);
+                    *since = other.min(*since);
+                    *is_cut |= also;
+                }
+                (before, notice) => *before = notice,
             }
         } else if self.items.len() < NAMED {
             self.items.insert(matter, Item { notice, count, since: at });

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::BackDoor;
+use crate::app::asking::Asking;
 use crate::app::crew::Crew;
 use crate::config::{
     Loaded, Origin, Problem, ProblemSeverity, Refused, Server, Settings, Store, Watched, Written,
@@ -56,6 +57,7 @@ pub(super) struct Reload {
     /// Whether the last reading was.
     is_refused: bool,
     crew: Crew,
+    asking: Asking,
     doors: Doors,
     outbox: Outbox,
     notices: Notices,
@@ -140,14 +142,14 @@ impl Reload {
     pub(super) fn new(
         fixed: Fixed,
         (written, origin, watched): (Written, Origin, Watched),
-        crew: Crew,
+        (crew, asking): (Crew, Asking),
         doors: Doors,
         outbox: Outbox,
         notices: Notices,
         asked: Arc<Notify>,
     ) -> Self {
         let (watched, is_refused) = (Arc::new(watched), false);
-        Self { fixed, written, origin, watched, is_refused, crew, doors, outbox, notices, asked }
+        Self { fixed, written, origin, watched, is_refused, crew, asking, doors, outbox, notices, asked }
     }
 
     /// Reads the configuration again whenever somebody asks or a file changes, until told to stop.
@@ -267,8 +269,9 @@ impl Reload {
     }
 
     async fn apply(&mut self, settings: &Settings, changes: &[String]) -> Result<(), StoreError> {
-        let Settings { server, admin, sources, rules, destinations, people, templates, notices_to, .. } =
-            settings;
+        let Settings {
+            server, admin, sources, rules, destinations, people, templates, notices_to, apis, ..
+        } = settings;
         let rule_set = self.outbox.keep_rules(rules).await?;
         let throttles = self.crew.throttles_for(destinations).await?;
         let at = self.crew.now();
@@ -281,6 +284,7 @@ impl Reload {
         }
         let dismissed = self.crew.set(throttles, destinations, people, &templates.set);
         self.notices.send_to(notices_to.clone());
+        self.asking.set(apis);
         self.tell_of(&dismissed).await;
         // It is in force; that it came is only told later.
         if let Err(error) = self.outbox.note_configuration(Reread::Reload(rule_set), at, changes).await {

@@ -25,6 +25,13 @@ pub(super) struct OfSource {
     pub(super) source: Option<SourceName>,
 }
 
+/// What came of asking a tracker.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct AskingLabel {
+    pub(super) source: SourceName,
+    pub(super) result: &'static str,
+}
+
 /// Why a webhook was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Rejection {

@@ -12,7 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::clock::Moment;
 use crate::metrics::label::{
-    Attempt, Build, Hash, OfDestination, OfDestinationBy, OfSource, Rejection, ReloadLabel,
+    AskingLabel, Attempt, Build, Hash, OfDestination, OfDestinationBy, OfSource, Rejection, ReloadLabel,
 };
 use crate::metrics::seconds;
 use crate::name::DestinationName;
@@ -31,6 +31,9 @@ pub(super) struct Meters {
     pub(super) unmatched: Family<OfSource, Counter>,
     pub(super) dropped: Family<OfSource, Counter>,
     pub(super) unreadable: Family<OfSource, Counter>,
+    pub(super) caught_up: Family<OfSource, Counter>,
+    pub(super) askings: Family<AskingLabel, Counter>,
+    pub(super) api_requests: Family<OfSource, Counter>,
     pub(super) attempts: Family<Attempt, Counter>,
     pub(super) attempt_duration: Family<OfDestination, Histogram>,
     pub(super) delivered: Family<OfDestination, Counter>,
@@ -87,6 +90,9 @@ impl Meters {
             unmatched: Family::default(),
             dropped: Family::default(),
             unreadable: Family::default(),
+            caught_up: Family::default(),
+            askings: Family::default(),
+            api_requests: Family::default(),
             attempts: Family::default(),
             attempt_duration: Family::new_with_constructor(|| Histogram::new(ATTEMPT_SECONDS)),
             delivered: Family::default(),
@@ -107,6 +113,7 @@ impl Meters {
             reload_time: Level::default(),
         };
         meters.register_intake(ours);
+        meters.register_catch_up(ours);
         meters.register_deliveries(ours);
         meters.register_store(ours);
         meters.register_reloads(ours);
@@ -153,6 +160,24 @@ impl Meters {
             "events_unreadable",
             "Accepted events of which nothing could be read",
             self.unreadable.clone(),
+        );
+    }
+
+    fn register_catch_up(&self, registry: &mut Registry) {
+        registry.register(
+            "events_caught_up",
+            "Accepted events that no webhook had brought: the tracker told them when it was asked",
+            self.caught_up.clone(),
+        );
+        registry.register(
+            "catch_up_askings",
+            "How often a tracker was asked about an application or a project, by what came of it",
+            self.askings.clone(),
+        );
+        registry.register(
+            "catch_up_requests",
+            "Requests to a tracker's API, those about webhooks included",
+            self.api_requests.clone(),
         );
     }
 

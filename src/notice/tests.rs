@@ -86,6 +86,24 @@ fn a_refused_configuration_is_shown_as_the_check_shows_it_and_bounded() {
     assert!(own.detail.contains("… and 35 more"), "{}", own.detail);
 }
 
+fn hook(app: &str, is_caught_up: bool) -> Notice {
+    let source = SourceName::new("mobile").unwrap();
+    Notice::HookGone { source, app: app.to_owned(), event: "new_crash".to_owned(), is_caught_up }
+}
+
+#[test]
+fn webhooks_that_are_gone_together_are_told_together_and_are_the_worse_if_nobody_asks() {
+    let own = told([hook("Shop", true), hook("Till", true)], false);
+    assert_eq!(
+        (own.title.as_str(), own.severity),
+        ("2 webhooks are gone at their tracker", Severity::Warning)
+    );
+    assert_eq!(own.facts.len(), 2);
+    assert!(own.facts.iter().all(|fact| fact.label == "mobile" && fact.value.starts_with("new_crash · ")));
+    let own = told([hook("Shop", true), hook("Till", false)], false);
+    assert!(own.severity == Severity::Error && own.text.contains("is not told"), "{own:?}");
+}
+
 #[test]
 fn every_other_kind_says_what_is_wrong_what_follows_and_what_to_do() {
     let (from, to) = (room("oncall"), room("team"));
@@ -107,6 +125,11 @@ fn every_other_kind_says_what_is_wrong_what_follows_and_what_to_do() {
             "\"oncall\" come here|failing for too long. Until|by itself",
         ),
         (Notice::DivertingEnded { from, to }, "\"oncall\" works again"),
+        (
+            hook("Shop", false),
+            "\"mobile\" is gone|new_crash of Shop|what happens now is not told|bugfender subscribe",
+        ),
+        (hook("Shop", true), "comes later than it did|makes it again"),
     ] {
         let own = told([notice], false);
         let all = format!("{} {} {}", own.title, own.text, own.advice);

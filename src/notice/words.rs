@@ -1,5 +1,7 @@
 //! What a notice says: what is wrong, what follows from it, what to do.
 
+mod tracker;
+
 use bytesize::ByteSize;
 
 use super::{Bulletin, Fullness, Item, NAMED, Notice, Topic};
@@ -58,10 +60,21 @@ fn severity(topic: &Topic, bulletin: &Bulletin) -> Severity {
     let on_disk = |item: &Item| matches!(item.notice, Notice::StoreNearlyFull(Fullness::Disk { .. }));
     match topic.trigger {
         "destinationGone" | "deadLetter" | "webhooksRejected" => Severity::Error,
+        // Without anybody who asks instead nothing comes.
+        "hookGone" if bulletin.items.values().any(nobody_asks) => Severity::Error,
         "storeNearlyFull" if bulletin.items.values().any(on_disk) => Severity::Error,
+        "caughtUp" if !bulletin.items.values().any(was_missed) => Severity::Info,
         "divertingEnded" => Severity::Info,
         _ => Severity::Warning,
     }
+}
+
+fn was_missed(item: &Item) -> bool {
+    matches!(item.notice, Notice::CaughtUp { missed, is_cut, .. } if missed > 0 || is_cut)
+}
+
+fn nobody_asks(item: &Item) -> bool {
+    matches!(item.notice, Notice::HookGone { is_caught_up: false, .. })
 }
 
 fn one(item: &Item, again: bool, waiting: Option<u64>) -> Said {
@@ -75,6 +88,10 @@ fn one(item: &Item, again: bool, waiting: Option<u64>) -> Said {
         Notice::ReloadRefused { problems } => refused(problems, item.count, again),
         Notice::WebhooksRejected { source, reason, count } => rejected(source, reason, *count),
         Notice::StoreNearlyFull(fullness) => nearly_full(*fullness),
+        Notice::CatchUpFailing { source, words } => tracker::failing(source, words),
+        notice @ Notice::CaughtUp { source, .. } => tracker::caught_up(source, item.count, notice),
+        Notice::SourceSilent { source, since, usual } => tracker::silent(source, *since, *usual),
+        Notice::HookGone { source, app, event, is_caught_up } => hook_gone(source, app, event, *is_caught_up),
         Notice::DivertingBegan { from, gone, .. } => diverting(from, *gone),
         Notice::DivertingEnded { from, .. } => Said {
             title: format!("\"{from}\" works again"),
@@ -143,6 +160,29 @@ fn rejected(source: &SourceName, reason: &str, count: u64) -> Said {
     }
 }
 
+fn hook_gone(source: &SourceName, app: &str, event: &str, is_caught_up: bool) -> Said {
+    Said {
+        title: format!("A webhook to \"{source}\" is gone at its tracker"),
+        text: format!(
+            "The one for {event} of {} has been deleted, or was switched off since calls had failed for long. {}",
+            short(app),
+            without_hooks(is_caught_up)
+        ),
+        advice: SUBSCRIBE.to_owned(),
+        ..Said::default()
+    }
+}
+
+const SUBSCRIBE: &str = "\"bugle bugfender subscribe\" makes it again.";
+
+fn without_hooks(is_caught_up: bool) -> &'static str {
+    if is_caught_up {
+        "What happens is asked for all the same, and comes later than it did."
+    } else {
+        "Nothing of this kind comes by itself: what happens now is not told."
+    }
+}
+
 fn diverting(from: &DestinationName, gone: bool) -> Said {
     let (why, end) = if gone {
         (
@@ -181,6 +221,14 @@ fn several(bulletin: &Bulletin, topic: &Topic, again: bool) -> Said {
             "Nothing is lost: what is for them waits, or goes to their fallbacks.".to_owned(),
             "Make new webhooks in the chats and put their addresses into the configuration.".to_owned(),
         ),
+        "catchUpFailing" | "caughtUp" | "sourceSilent" => {
+            return tracker::several(bulletin, topic, &subjects);
+        }
+        "hookGone" => (
+            format!("{subjects} {more}webhooks are gone at their tracker"),
+            without_hooks(!bulletin.items.values().any(nobody_asks)).to_owned(),
+            "\"bugle bugfender subscribe\" makes them again.".to_owned(),
+        ),
         // Any other topic has one matter only, which `one` tells.
         _ => (
             format!("Webhooks to {subjects} {more}sources are turned away"),
@@ -188,11 +236,15 @@ fn several(bulletin: &Bulletin, topic: &Topic, again: bool) -> Said {
             "The log has each with its reason.".to_owned(),
         ),
     };
+    Said { title, text, advice, facts: listed(bulletin), detail: String::new() }
+}
+
+fn listed(bulletin: &Bulletin) -> Vec<Fact> {
     let mut facts: Vec<Fact> = bulletin.items.values().take(NAMED).map(in_a_list).collect();
     if bulletin.others > 0 {
         facts.push(fact("Others", number(bulletin.others)));
     }
-    Said { title, text, advice, facts, detail: String::new() }
+    facts
 }
 
 fn in_a_list(item: &Item) -> Fact {
@@ -205,7 +257,10 @@ fn in_a_list(item: &Item) -> Fact {
         Notice::WebhooksRejected { source, reason, count } => {
             fact(source.as_str(), format!("at least {} · {reason}", number(*count)))
         }
-        other => fact(other.topic().trigger, number(item.count)),
+        Notice::HookGone { source, app, event, .. } => {
+            fact(source.as_str(), format!("{event} · {}", short(app)))
+        }
+        other => tracker::in_a_list(other, item.count),
     }
 }
 
