@@ -1,4 +1,5 @@
-//! What a person orders after a failure: to send again, to discard, to suspend, to resume, to move.
+//! What a person orders: after a failure to send again, to discard, to suspend, to resume, to move; and to remember or
+//! forget what was subscribed at a tracker.
 //!
 //! An order is the same whether a command carries it out itself or asks the server that has the store; it is carried out
 //! by `outbox`, step by step, each step one commit. Carrying one out twice does nothing the second time. Pure.
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Moment;
 use crate::delivery::Reason;
 use crate::event::EventId;
-use crate::name::DestinationName;
+use crate::name::{DestinationName, SourceName};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,42 @@ pub enum Order {
         /// Where it goes.
         to: DestinationName,
     },
+    /// A webhook that was subscribed at a tracker is remembered; without an id: one is about to be.
+    KeepHook {
+        /// Which.
+        hook: Hook,
+    },
+    /// One is not there any more, or will not be.
+    ForgetHook {
+        /// Which.
+        key: HookKey,
+    },
+}
+
+/// A webhook that is subscribed at a tracker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hook {
+    /// Which.
+    pub key: HookKey,
+    /// A digest of the address that it calls.
+    pub target: [u8; 32],
+    /// Whether the tracker's API tells of a hook that is there.
+    pub tells: bool,
+}
+
+/// Tells such a webhook from all others.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HookKey {
+    /// The source that it calls.
+    pub source: SourceName,
+    /// The application that it tells of.
+    pub subject: String,
+    /// What it tells of, in the tracker's word.
+    pub event: String,
+    /// The tracker's id of it; empty while there is none yet.
+    pub hook: String,
 }
 
 impl Order {
@@ -55,6 +92,8 @@ impl Order {
             Self::Suspend { .. } => "suspend",
             Self::Resume { .. } => "resume",
             Self::Move { .. } => "move",
+            Self::KeepHook { .. } => "keep_hook",
+            Self::ForgetHook { .. } => "forget_hook",
         }
     }
 }
@@ -183,6 +222,11 @@ mod tests {
         DestinationName::new("team").unwrap()
     }
 
+    fn key() -> HookKey {
+        let source = SourceName::new("mobile").unwrap();
+        HookKey { source, subject: "1234".into(), event: "new_crash".into(), hook: "21".into() }
+    }
+
     #[test]
     fn an_order_reads_back_as_it_was_written() {
         let letters = Letters {
@@ -198,6 +242,8 @@ mod tests {
             Order::Suspend { destination: team() },
             Order::Resume { destination: team() },
             Order::Move { from: team(), to: team() },
+            Order::KeepHook { hook: Hook { key: key(), target: [7; 32], tells: true } },
+            Order::ForgetHook { key: key() },
         ] {
             let written = serde_json::to_string(&order).unwrap();
             assert_eq!(serde_json::from_str::<Order>(&written).unwrap(), order, "{written}");
@@ -213,6 +259,7 @@ mod tests {
             r#"{"order": "discard", "letters": {"events": ["o"]}}"#,
             r#"{"order": "suspend", "destination": "Team"}"#,
             r#"{"order": "delete"}"#,
+            r#"{"order": "forget_hook", "key": {"source": "Mobile", "subject": "", "event": "", "hook": ""}}"#,
         ] {
             assert!(serde_json::from_str::<Order>(wrong).is_err(), "{wrong}");
         }
