@@ -1,5 +1,6 @@
 //! The grammar of the command line, nothing else.
 
+mod bugfender;
 mod dead_letters;
 mod doctor;
 mod events;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 
 use crate::name::DestinationName;
 
+pub use bugfender::{Bugfender, OfApps};
 pub use dead_letters::{DeadLetters, Time, Which};
 pub use doctor::Doctor;
 pub use events::{Events, Of, Tail};
@@ -155,6 +157,10 @@ pub enum Command {
         #[arg(value_name = "TO", value_parser = DestinationName::new)]
         to: DestinationName,
     },
+
+    /// Have Bugfender call this bugle, see whether it still does, and undo it
+    #[command(subcommand)]
+    Bugfender(Bugfender),
 
     /// Ask the running server whether it is alive, for containers
     ///

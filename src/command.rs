@@ -1,6 +1,7 @@
 //! What the binary does for each command. Every command writes to a `Write` that it is given.
 
 pub mod backup;
+pub mod bugfender;
 mod card;
 pub mod check;
 pub mod check_store;
@@ -91,6 +92,7 @@ fn obey(cli: Cli, out: &mut StdoutLock<'_>, environment: &Environment) -> anyhow
         Command::Suspend { destination } => order(out, setting, &Order::Suspend { destination }),
         Command::Resume { destination } => order(out, setting, &Order::Resume { destination }),
         Command::Move { from, to } => order(out, setting, &Order::Move { from, to }),
+        Command::Bugfender(asked) => block_on(bugfender::run(out, setting, &asked)).map(ExitCode::from),
         Command::Healthcheck { ready } => {
             let code = block_on(healthcheck::run(out, config, ready, json, environment))?;
             Ok(ExitCode::from(code))
@@ -160,7 +162,7 @@ impl Setting<'_> {
 /// That nothing was ever received where the store is to be: there is nothing to look into.
 fn nothing_yet(store: &Path) -> String {
     format!(
-        "there is no store at {} yet: nothing was ever received there. `bugle serve` makes it; if yours is elsewhere, \
+        "there is no store at {} yet: `bugle serve` makes it, and has never run there; if yours is elsewhere, \
          say where in `store.url`",
         store.display()
     )

@@ -142,6 +142,8 @@ pub struct Gathering {
     pub urgent: bool,
     /// Events in all.
     pub count: u64,
+    /// How many of them no webhook had brought.
+    pub caught_up: u64,
     /// How many of each severity, the worst first.
     pub severities: Vec<(String, u64)>,
     /// When the first and the last of them came.

@@ -7,11 +7,13 @@
 //! * [`rule`]: who hears of an event, and why;
 //! * [`flood`]: what keeps a burst of events from becoming a burst of messages;
 //! * [`intake`]: the HTTP side of all that, up to the answer;
+//! * [`api`], [`catch_up`]: what trackers are asked, for what no webhook has brought;
 //! * [`outbox`]: the durable line;
 //! * [`template`], [`message`], [`delivery`], [`destination`]: what is said, what is owed, and how each platform takes it;
 //! * [`order`]: what a person asks for after a failure;
 //! * [`courier`]: one for each destination, from the outbox to the platform's answer;
 //! * [`notice`], [`herald`]: what bugle says when it is unwell itself;
+//! * [`subscription`]: the webhooks that bugle has subscribed at a tracker, and whether they are still there;
 //! * [`metrics`]: what of all this is counted;
 //! * [`config`]: the file, checked;
 //! * [`admin`]: the address where the figures are shown;
@@ -20,7 +22,9 @@
 //! * [`cli`], [`command`]: what the binary can be told to do; [`sample`] and [`pretend`] serve `demo` and the tests.
 
 pub mod admin;
+pub mod api;
 pub mod app;
+pub mod catch_up;
 pub mod cli;
 pub mod clock;
 pub mod command;
@@ -46,6 +50,7 @@ pub mod sample;
 pub mod secret;
 pub mod sockets;
 pub mod source;
+pub mod subscription;
 pub mod supervisor;
 pub mod telemetry;
 pub mod template;

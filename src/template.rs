@@ -40,7 +40,7 @@ pub use render::RenderError;
 pub use schema::{field_names, gathering_names};
 pub use written::{TemplateFile, TemplateProblem};
 
-use context::marks;
+use context::{caught_up, marks};
 use gathered::About;
 use helper::Form;
 use library::{Library, base_name, is_partial, load};
@@ -117,7 +117,8 @@ impl TemplateSet {
         let usable = |name: &&str| library.templates.contains_key(*name) && base_name(name) == *name;
         let found = order(ask, event).find(usable);
         let late = helper::late(&event.at, telling.now, zone);
-        self.finish(found, shortfalls, About::One(event), (telling, late))
+        let remarks = late.into_iter().chain(caught_up(event)).collect();
+        self.finish(found, shortfalls, About::One(event), (telling, remarks))
     }
 
     /// The message about something by the template `found`, else the plain one; signed, and with what fell short.
@@ -126,7 +127,7 @@ impl TemplateSet {
         found: Option<&str>,
         mut shortfalls: Vec<Shortfall>,
         about: About<'_>,
-        (telling, late): (&Telling<'_>, Option<String>),
+        (telling, remarks): (&Telling<'_>, Vec<String>),
     ) -> (Message, Vec<Shortfall>) {
         if found.is_none() {
             let words = "there is no template that can be used".to_owned();
@@ -144,7 +145,7 @@ impl TemplateSet {
         for shortfall in &shortfalls {
             message.note(shortfall.words.clone());
         }
-        sign(&mut message.footer, telling, late);
+        sign(&mut message.footer, telling, remarks);
         (message, shortfalls)
     }
 
@@ -250,15 +251,15 @@ fn order<'a>(ask: Option<&'a str>, event: &'a Event) -> impl Iterator<Item = &'a
     names.filter(|name| !is_partial(name) && is_of_one(name))
 }
 
-/// Puts the message's short id at the end of its footer, unless that shows it, and the words for one that is `late`, for
+/// Puts the message's short id at the end of its footer, unless that shows it, the `remarks` about its event, and the words for
 /// one that was meant for another destination and for one that may be a repeat.
-fn sign(footer: &mut Text, telling: &Telling<'_>, late: Option<String>) {
+fn sign(footer: &mut Text, telling: &Telling<'_>, remarks: Vec<String>) {
     let id = format!("#{}", telling.id);
     let text = footer.to_string();
     // Elsewhere it may come from a value, and be anything's.
     let shown = text.trim_end().ends_with(&id);
     let id = (!shown).then_some(id);
-    for part in id.into_iter().chain(late).chain(marks(telling)) {
+    for part in id.into_iter().chain(remarks).chain(marks(telling)) {
         if !footer.is_empty() {
             footer.push(" · ");
         }

@@ -27,6 +27,9 @@ pub struct Events {
     /// Those that nobody has heard of, or not yet
     #[arg(long)]
     pub unsent: bool,
+    /// Those that no webhook had brought, so that bugle asked the tracker for them
+    #[arg(long)]
+    pub caught_up: bool,
     /// How many at most
     #[arg(long, value_name = "COUNT", default_value_t = 50)]
     pub limit: u32,

@@ -3,7 +3,10 @@
 //! Nothing is changed and nothing is sent, but for `--post`. Files are looked at first; whatever goes over the network is
 //! asked for at the same time and within one bound, so that what is dead holds nothing else up.
 
+mod apis;
+mod asked;
 mod destinations;
+mod hooks;
 mod public;
 mod server;
 mod setup;
@@ -73,12 +76,14 @@ async fn look(setting: Setting<'_>, asked: &Doctor, path: &Path, loaded: &Loaded
     let mut checks = setup::look(path, loaded);
     checks.extend(store::look(&seen, &settings.store, now));
     checks.extend(sources::look(&seen, settings, now));
-    let (served, public, rooms) = tokio::join!(
+    checks.extend(asked::look(&seen, settings, now));
+    let (served, public, trackers, rooms) = tokio::join!(
         server::look(setting, &seen, Some(loaded.written.hash())),
         public::look(&settings.server),
+        apis::look(&seen, settings, setting.clock),
         destinations::look(setting.clock, asked, &settings.destinations, &seen),
     );
-    checks.extend(served.into_iter().chain(public).chain(rooms));
+    checks.extend(served.into_iter().chain(public).chain(trackers).chain(rooms));
     checks
 }
 

@@ -40,7 +40,7 @@ pub fn run(out: &mut dyn Write, setting: Setting<'_>, asked: &Events) -> Result<
 }
 
 fn filter(asked: &Events, now: Moment) -> Result<EventFilter> {
-    let Events { words, since, until, of, unmatched, unsent, limit: _ } = asked;
+    let Events { words, since, until, of, unmatched, unsent, caught_up, limit: _ } = asked;
     let [source, app, trigger, severity] = choices(of)?;
     Ok(EventFilter {
         since: since.map(|since| since.moment(now)),
@@ -52,6 +52,7 @@ fn filter(asked: &Events, now: Moment) -> Result<EventFilter> {
         words: Words::new(words)?,
         unmatched: *unmatched,
         unsent: *unsent,
+        caught_up: *caught_up,
     })
 }
 
@@ -84,7 +85,11 @@ fn tell(out: &mut dyn Write, listed: &[EventLine], more: bool, limit: u32) -> io
                 cut(&event.severity, OTHER),
                 cut(&event.app, OTHER),
                 cut(&title(&event.trigger, &event.title), TITLE),
-                became(&event.fate),
+                if event.caught_up {
+                    format!("{}; caught up", became(&event.fate))
+                } else {
+                    became(&event.fate)
+                },
             ]
         })
         .collect();
@@ -139,6 +144,7 @@ fn as_json(event: &EventLine) -> Value {
         "words": event.words,
         "error_id": event.error_id,
         "tracker_id": event.tracker_id,
+        "caught_up": event.caught_up,
         "duplicates": event.duplicates,
         "became": fate.word(),
         "routing": fate.routing,

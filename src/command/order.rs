@@ -46,7 +46,7 @@ pub async fn run(out: &mut dyn Write, setting: Setting<'_>, order: &Order) -> Re
 }
 
 /// Carries out `order`, or has the server do it that has the store.
-async fn carry_out(order: &Order, setting: Setting<'_>, care: &Care) -> Result<(By, Done)> {
+pub(super) async fn carry_out(order: &Order, setting: Setting<'_>, care: &Care) -> Result<(By, Done)> {
     match open(care, setting.clock, Outbox::open_at_once).await {
         Ok(opened) => return Ok((By::Command, alone(opened, order, setting.clock).await?)),
         Err(OpenError::InUse(_)) => {}
@@ -72,7 +72,7 @@ async fn carry_out(order: &Order, setting: Setting<'_>, care: &Care) -> Result<(
 
 /// Who has carried out an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum By {
+pub(super) enum By {
     Server,
     Command,
 }
@@ -159,6 +159,8 @@ fn tell(out: &mut dyn Write, order: &Order, done: &Done) -> io::Result<()> {
             }
         }
         Order::Move { from, to } => tell_moved(out, (from.as_str(), to.as_str()), done),
+        // Parts of what `bugle bugfender` does, which says by itself what came of it.
+        Order::KeepHook { .. } | Order::ForgetHook { .. } => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `bugle why`: the way of an event from its arrival to where it stands, with the reason for each step; and if there is no
 //! such event, what did happen.
 
+mod asked;
 mod decision;
 mod fate;
 mod question;
@@ -109,12 +110,17 @@ impl Asked {
     }
 
     fn arrival(&self, url: &str) -> Vec<String> {
-        let Trail { event, again, tracker_id, .. } = &self.trail;
+        let Trail { event, again, tracker_id, caught_up, stored, .. } = &self.trail;
         let kind = [&event.trigger, &event.severity, &event.app];
         let kind: Vec<String> =
             kind.into_iter().filter(|word| !word.is_empty()).map(|word| cut(word, 64)).collect();
         let mut lines =
             vec![format!("came        {}, through {}", time(event.received_at), cut(&event.source, 64))];
+        if *caught_up {
+            let at = stored.read().at;
+            let at = if at.is_empty() { String::new() } else { format!("; it happened at {}", cut(&at, 64)) };
+            lines.push(format!("            by catch-up: no webhook had brought it{at}"));
+        }
         lines.push(format!("            {}", kind.join(" · ")));
         if !tracker_id.is_empty() {
             lines.push(format!("            {} in the tracker", cut(tracker_id, 100)));
@@ -155,7 +161,7 @@ impl Asked {
 
     /// The fields are listed in `docs/OPERATIONS.md`, which a test compares.
     fn as_json(&self) -> Value {
-        let Trail { event, again, tracker_id, error_id, routing, .. } = &self.trail;
+        let Trail { event, again, tracker_id, error_id, routing, caught_up, .. } = &self.trail;
         let (decision, fates) = (Decision::of(&self.trail), self.fates());
         let at = |moment: Option<Moment>| moment.map(|moment| moment.to_string());
         let (others, _) = &self.others;
@@ -174,6 +180,7 @@ impl Asked {
                 "error_id": error_id,
                 "url": decision.url(),
                 "routing": routing,
+                "caught_up": caught_up,
             },
             "duplicates": { "count": again.count, "first_at": at(again.first_at), "last_at": at(again.last_at) },
             "rules": decision.as_json(),

@@ -59,6 +59,7 @@ const KNOWN: &[(&str, Read)] = &[
     ("device", |e| vec![&e.device.name]),
     ("os_version", |e| vec![&e.device.os_version]),
     ("language", |e| vec![&e.device.language]),
+    ("caught_up", |e| vec![if e.caught_up { "true" } else { "" }]),
 ];
 
 impl Field {

@@ -81,6 +81,7 @@ fn nothing(told: Told, now: Moment) -> Gathering {
         told,
         urgent: false,
         count: 1,
+        caught_up: 0,
         severities: Vec::new(),
         first_at: now,
         last_at: now,

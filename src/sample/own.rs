@@ -1,5 +1,7 @@
 //! What bugle says when it is unwell, one of each kind.
 
+use std::time::Duration;
+
 use crate::clock::Moment;
 use crate::delivery::Reason;
 use crate::event::{Event, EventId};
@@ -46,7 +48,28 @@ fn one_of_each() -> Vec<Notice> {
     if let Ok(source) = SourceName::new("backend") {
         notices.push(Notice::WebhooksRejected { source, reason: "unauthorized", count: 10 });
     }
+    if let Ok(source) = SourceName::new("mobile") {
+        let (app, event) = ("Juniper Shop".to_owned(), "new_crash".to_owned());
+        notices.push(Notice::HookGone { source: source.clone(), app, event, is_caught_up: true });
+        notices.extend(of_trackers(&source));
+    }
     notices
+}
+
+/// What is said of a tracker that is asked for what no webhook has brought.
+fn of_trackers(source: &SourceName) -> [Notice; 4] {
+    let words = format!(
+        "the tracker does not know these credentials; see sources.{source}.api.client_id and client_secret"
+    );
+    let since = Moment(1_790_000_000_000);
+    let caught_up =
+        |missed| Notice::CaughtUp { source: source.clone(), count: 38, missed, since, is_cut: false };
+    [
+        Notice::CatchUpFailing { source: source.clone(), words },
+        caught_up(38),
+        caught_up(0),
+        Notice::SourceSilent { source: source.clone(), since, usual: Duration::from_hours(9) },
+    ]
 }
 
 /// What has gathered within an hour.

@@ -46,11 +46,26 @@ impl std::fmt::Debug for Offered<'_> {
 impl Offered<'_> {
     /// Whether anything offered is one of `tokens`. Every token is compared, so the time does not tell which matched.
     pub fn opens(self, tokens: &[Token]) -> bool {
-        [self.in_path, self.in_header].into_iter().flatten().any(|offered| {
+        let decoded = self.in_path.map(decoded);
+        [self.in_path, decoded.as_deref(), self.in_header].into_iter().flatten().any(|offered| {
             let digest: [u8; 32] = Sha256::digest(offered.as_bytes()).into();
             tokens.iter().fold(false, |opens, token| opens | bool::from(token.0.ct_eq(&digest)))
         })
     }
+}
+
+/// The last part of a path, without what whoever takes paths apart leaves encoded in them, so that no part becomes two.
+fn decoded(path: &str) -> String {
+    const LEFT: [(&str, char); 5] = [("25", '%'), ("2F", '/'), ("2f", '/'), ("2B", '+'), ("2b", '+')];
+    let mut parts = path.split('%');
+    let mut decoded = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let found = LEFT.iter().find_map(|(code, letter)| Some((*letter, part.strip_prefix(code)?)));
+        let (letter, rest) = found.unwrap_or(('%', part));
+        decoded.push(letter);
+        decoded.push_str(rest);
+    }
+    decoded
 }
 
 /// The token in an `Authorization` header: the bearer token, or the password of basic authentication.
@@ -82,6 +97,14 @@ mod tests {
         assert!(offer(Some("old"), None) && offer(Some("new"), None) && offer(None, Some("new")));
         assert!(!offer(None, None) && !offer(Some(""), None) && !offer(Some("ol"), None));
         assert!(!Offered { in_path: Some("x"), in_header: None }.opens(&[]));
+    }
+
+    #[test]
+    fn a_token_in_an_address_opens_as_it_is_and_encoded() {
+        let tokens = [Token::new(&Secret::new("a/b%2Fc+%zz"))];
+        let opens = |path| Offered { in_path: Some(path), in_header: None }.opens(&tokens);
+        assert!(opens("a/b%2Fc+%zz") && opens("a%2Fb%252Fc%2B%25zz") && opens("a%2fb%252Fc%2b%zz"));
+        assert!(!opens("a/b/c+%zz") && !opens("a%2Fb%2Fc%2B%25zz"));
     }
 
     #[test]

@@ -16,19 +16,30 @@ pub(super) fn marks(telling: &Telling<'_>) -> impl Iterator<Item = String> {
     instead.into_iter().chain(telling.repeat.then(|| "may be a repeat".to_owned()))
 }
 
+/// What stands there, too, if no webhook has brought the event.
+pub(super) fn caught_up(event: &Event) -> Option<String> {
+    event.caught_up.then(|| "caught up".to_owned())
+}
+
 /// The context of a rendering.
 pub(super) fn context(event: &Event, telling: &Telling<'_>, uses: Uses, form: Form) -> Json {
     let mut context = group(FIELDS, event);
-    tell(&mut context, telling, form, tone(event));
+    tell(&mut context, telling, (form, caught_up(event)), tone(event));
     context.insert("test".to_owned(), event.test.into());
+    context.insert("caught_up".to_owned(), event.caught_up.into());
     context.insert("raw".to_owned(), if uses.raw { whole(&event.raw) } else { Json::Null });
     Json::Object(context)
 }
 
-/// Adds what belongs to the message and not to what it is about.
-pub(super) fn tell(context: &mut Map<String, Json>, telling: &Telling<'_>, form: Form, tone: Tone) {
+/// Adds what belongs to the message and not to what it is about, but for a `remark` on that.
+pub(super) fn tell(
+    context: &mut Map<String, Json>,
+    telling: &Telling<'_>,
+    (form, remark): (Form, Option<String>),
+    tone: Tone,
+) {
     let told = [
-        ("id", id(telling, form)),
+        ("id", id(telling, form, remark)),
         ("instead_of", telling.instead_of.unwrap_or_default().to_owned()),
         ("now", telling.now.to_string()),
         ("tone", tone_word(tone).to_owned()),
@@ -37,10 +48,10 @@ pub(super) fn tell(context: &mut Map<String, Json>, telling: &Telling<'_>, form:
 }
 
 /// A native template has no footer that we could put the marks into.
-fn id(telling: &Telling<'_>, form: Form) -> String {
+fn id(telling: &Telling<'_>, form: Form, remark: Option<String>) -> String {
     let id = format!("#{}", telling.id);
     match form {
-        Form::Json => [id].into_iter().chain(marks(telling)).collect::<Vec<_>>().join(" · "),
+        Form::Json => [id].into_iter().chain(remark).chain(marks(telling)).collect::<Vec<_>>().join(" · "),
         Form::Markdown => id,
     }
 }
@@ -116,6 +127,7 @@ mod tests {
         event.error.handled = "false".into();
         event.error.stack = vec![Frame { own: Some(true), ..Frame::default() }; 300];
         event.test = true;
+        event.caught_up = true;
         let context = context(&event, &telling(true), Uses::default(), Form::Json);
         assert_eq!(context["error"]["occurrences"], 32);
         assert_eq!(context["error"]["handled"], false);
@@ -124,7 +136,8 @@ mod tests {
         assert_eq!(context["error"]["stack"][0]["own"], true);
         assert_eq!(context["test"], true);
         assert_eq!(context["raw"], Json::Null);
-        assert_eq!(context["id"], "#2227 · instead of oncall · may be a repeat");
+        assert_eq!(context["caught_up"], true);
+        assert_eq!(context["id"], "#2227 · caught up · instead of oncall · may be a repeat");
         assert_eq!(context["instead_of"], "oncall");
     }
 

@@ -27,7 +27,8 @@ impl TemplateSet {
         let name = gathering.told.as_str();
         let found = self.0.library.templates.contains_key(name).then_some(name);
         // The message itself says from when to when.
-        self.finish(found, Vec::new(), About::Several(gathering), (telling, None))
+        let remarks = caught_up(gathering).into_iter().collect();
+        self.finish(found, Vec::new(), About::Several(gathering), (telling, remarks))
     }
 
     /// The body that a native template for `product` makes of `gathering`, if there is one.
@@ -137,8 +138,17 @@ fn of_several(gathering: &Gathering, telling: &Telling<'_>, form: Form, zone: &T
     ];
     let mut context = Map::new();
     put(&mut context, members);
-    tell(&mut context, telling, form, tone_of_all(gathering));
+    tell(&mut context, telling, (form, caught_up(gathering)), tone_of_all(gathering));
     Json::Object(context)
+}
+
+/// What stands after the message's id if no webhook has brought some of them.
+fn caught_up(gathering: &Gathering) -> Option<String> {
+    match gathering.caught_up {
+        0 => None,
+        all if all >= gathering.count => Some("caught up".to_owned()),
+        some => Some(format!("{some} caught up")),
+    }
 }
 
 /// What is kept of a text of which there may be megabytes, twenty times over.

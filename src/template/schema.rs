@@ -73,6 +73,7 @@ pub(super) const FIELDS: &[Field] = &[
     told("now"),
     told("tone"),
     told("test"),
+    told("caught_up"),
     Field { name: "raw", kind: Kind::Raw },
 ];
 

@@ -187,6 +187,9 @@ fn the_footer_says_whose_message_it_took_the_place_of() {
     let message = set.render(None, &event(), &telling);
     assert_eq!((message.footer.to_string().as_str(), message.blocks.len()), ("#3222 · instead of oncall", 1));
     assert!(set.render(None, &event(), &TELLING).blocks.is_empty());
+    let caught_up = Event { caught_up: true, ..event() };
+    let footer = set.render(None, &caught_up, &telling).footer.to_string();
+    assert_eq!(footer, "#3222 · caught up · instead of oncall");
     let again = Telling { repeat: true, ..telling };
     let footer = set.render(None, &event(), &again).footer.to_string();
     assert_eq!(footer, "#3222 · instead of oncall · may be a repeat");

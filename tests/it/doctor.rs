@@ -2,6 +2,7 @@
 
 mod address;
 mod chats;
+mod trackers;
 mod transcript;
 
 use std::collections::BTreeMap;

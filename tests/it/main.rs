@@ -3,7 +3,11 @@
 //! The modules are marked as test code for the linter, which would otherwise hold their helpers for production code.
 
 #[cfg(test)]
+mod apis;
+#[cfg(test)]
 mod bugle;
+#[cfg(test)]
+mod catch_up;
 #[cfg(test)]
 mod compatible;
 #[cfg(test)]
@@ -68,6 +72,8 @@ mod secrets;
 mod send_test;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod subscription;
 #[cfg(test)]
 mod tail;
 #[cfg(test)]

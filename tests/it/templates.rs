@@ -164,6 +164,7 @@ fn gathering() -> Gathering {
     comment.severity = Severity::Info;
     comment.text = "Rolling back.".into();
     Gathering {
+        caught_up: 0,
         told: Told::Digest,
         urgent: false,
         count: 4_412,

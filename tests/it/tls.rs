@@ -15,7 +15,7 @@ use crate::bugle::{Bugle, PATIENCE, Place, TOKEN, bugsnag};
 const TLS: &str = "[server.tls]\ncertificate = \"tls/fullchain.pem\"\nkey = \"tls/privkey.pem\"\n";
 
 /// A place with a certificate of its own, which is returned.
-fn place() -> (Place, String) {
+pub(crate) fn place() -> (Place, String) {
     let place = Place::with("", "");
     let config = fs::read_to_string(place.path("config.toml")).unwrap();
     place.write("config.toml", &config.replace("[store]", &format!("{TLS}\n[store]")));

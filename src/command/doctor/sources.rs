@@ -1,11 +1,13 @@
 //! The sources: when each last brought anything.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::command::listing::{counted, time};
 use crate::config::Settings;
-use crate::outbox::{Arrival, RefusalRecord};
+use crate::name::SourceName;
+use crate::outbox::{Arrival, Records, RefusalRecord};
 use crate::source::Source;
 
 use super::public::shown;
@@ -28,6 +30,7 @@ pub(super) fn look(seen: &Seen, settings: &Settings, now: Moment) -> Vec<Check> 
             Vec::new()
         }
     };
+    let subscribed = subscribed(seen);
     for source in &settings.sources {
         let last = arrival(seen, source.name.as_str());
         // What was refused before something came is in order again.
@@ -36,7 +39,8 @@ pub(super) fn look(seen: &Seen, settings: &Settings, now: Moment) -> Vec<Check> 
                 && !matches!(last, Ok(Some(Arrival::At(at))) if at >= refusal.last_at)
         });
         let refused = refused.map(|refusal| refused_at(source.name.as_str(), refusal));
-        checks.push(check(source, &last, settings));
+        let is_subscribed = subscribed.contains(&source.name);
+        checks.push(check(source, &last, settings, is_subscribed));
         checks.extend(refused);
     }
     checks.extend(refusals.iter().filter(|refusal| refusal.source.is_empty()).map(|refusal| {
@@ -47,6 +51,13 @@ pub(super) fn look(seen: &Seen, settings: &Settings, now: Moment) -> Vec<Check> 
         }
     }));
     checks
+}
+
+/// The sources whose webhooks bugle has made itself.
+fn subscribed(seen: &Seen) -> BTreeSet<SourceName> {
+    // What is wrong with the store is said of the store.
+    let hooks = seen.ask(Records::hooks).and_then(Result::ok).unwrap_or_default();
+    hooks.into_iter().filter(|hook| !hook.key.hook.is_empty()).map(|hook| hook.key.source).collect()
 }
 
 /// When something last came; nothing if the store does not tell.
@@ -69,7 +80,12 @@ fn refused_at(about: &str, refusal: &RefusalRecord) -> Check {
     Check::not_ok(Part::Sources, about, Health::Warning, &words, help)
 }
 
-fn check(source: &Source, last: &Result<Option<Arrival>, String>, settings: &Settings) -> Check {
+fn check(
+    source: &Source,
+    last: &Result<Option<Arrival>, String>,
+    settings: &Settings,
+    is_subscribed: bool,
+) -> Check {
     let (name, product) = (source.name.as_str(), source.tracker.product());
     match last {
         Ok(None) => {
@@ -83,11 +99,16 @@ fn check(source: &Source, last: &Result<Option<Arrival>, String>, settings: &Set
             let words = format!("{product}; something came once, and nothing within `store.keep`");
             let help = "look in the tracker whether it still has the address: a tracker gives an address up that has \
                         failed for long";
+            let help = if is_subscribed { LISTED } else { help };
             Check::not_ok(Part::Sources, name, Health::Warning, &words, help)
         }
         Ok(Some(Arrival::Never)) => {
             let words = format!("{product}; nothing has ever come through it");
-            let help = format!("paste {} into {}", address(source, settings), spelt(product));
+            let help = if is_subscribed {
+                LISTED.to_owned()
+            } else {
+                format!("paste {} into {}", address(source, settings), spelt(product))
+            };
             Check::not_ok(Part::Sources, name, Health::Warning, &words, &help)
         }
         Err(error) => {
@@ -96,6 +117,10 @@ fn check(source: &Source, last: &Result<Option<Arrival>, String>, settings: &Set
         }
     }
 }
+
+/// What to do where nothing is pasted, since bugle has made the webhooks.
+const LISTED: &str = "`bugle bugfender list` says whether the webhooks that bugle has made are there; where they are, \
+                      nothing may have happened yet";
 
 /// What is pasted into the tracker; its token is left out.
 fn address(source: &Source, settings: &Settings) -> String {

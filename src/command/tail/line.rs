@@ -58,8 +58,9 @@ fn word(what: &Happening) -> &'static str {
 
 fn words(news: &News) -> String {
     match &news.what {
-        Happening::Arrived { event, routing, matched, destinations } => {
-            format!("{} → {}", brief(event), whither(routing, matched, destinations))
+        Happening::Arrived { event, caught_up, routing, matched, destinations } => {
+            let mark = if *caught_up { " (caught up)" } else { "" };
+            format!("{}{mark} → {}", brief(event), whither(routing, matched, destinations))
         }
         Happening::CameAgain { event } => format!("{} came again", brief(event)),
         Happening::Delivered { sent, attempt } => {
@@ -198,8 +199,9 @@ pub(super) fn as_json(news: &News) -> Value {
 fn particulars(news: &News) -> Vec<(&'static str, Value)> {
     let moment = |at: &Option<Moment>| json!(at.map(|at| at.to_string()));
     match &news.what {
-        Happening::Arrived { event: _, routing, matched, destinations } => {
+        Happening::Arrived { event: _, caught_up, routing, matched, destinations } => {
             vec![
+                ("caught_up", json!(caught_up)),
                 ("routing", json!(routing)),
                 ("matched", json!(matched)),
                 ("destinations", json!(destinations)),

@@ -6,12 +6,13 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::asked;
 use super::question::Question;
 use crate::clock::Moment;
 use crate::command::listing::{counted, cut, lasted, time, title};
 use crate::outbox::{
-    Absence, AbsenceKind, AppRecord, ArrivalRecord, ConfigurationRecord, EventFilter, EventLine, Presence,
-    Records, RefusalRecord, WithheldRecord,
+    Absence, AbsenceKind, AppRecord, ArrivalRecord, CatchUpRecord, ConfigurationRecord, EventFilter,
+    EventLine, Presence, Records, RefusalRecord, WithheldRecord,
 };
 use crate::rule::differences;
 
@@ -39,6 +40,8 @@ pub(super) struct Silence {
     configurations: Vec<ConfigurationRecord>,
     /// The sources that events ever came through.
     sources: BTreeSet<String>,
+    /// How trackers were asked last.
+    catch_ups: Vec<CatchUpRecord>,
 }
 
 /// What a question narrows down.
@@ -64,6 +67,13 @@ const ABSENCES: usize = 10;
 const SILENT: i64 = 5;
 const KNOWN: Duration = Duration::from_hours(6);
 const EVENTS: usize = 10;
+
+/// How the trackers of the sources that are meant were asked last.
+fn catch_ups(records: &Records, question: &Question) -> Result<Vec<CatchUpRecord>> {
+    let mut all = records.catch_ups()?;
+    all.retain(|record| question.filter.source.chooses(&record.source));
+    Ok(all)
+}
 
 impl Silence {
     pub(super) fn look(
@@ -100,6 +110,7 @@ impl Silence {
             withheld: records.withheld(since, until, WITHHELD)?,
             configurations: records.configurations(since, until, CONFIGURATIONS)?,
             sources,
+            catch_ups: catch_ups(records, question)?,
             named: Named {
                 time: filter.since.is_some() || filter.until.is_some(),
                 source: !filter.source.is_everything(),
@@ -141,6 +152,7 @@ impl Silence {
             self.withheld_words(),
             self.configuration_words(),
             self.arrival_words(),
+            self.catch_ups.iter().map(|record| asked::words(record, self.now)).collect(),
         ];
         // Whoever asks for an application wants to know of it first.
         parts.insert(if self.named.app { 0 } else { 4 }, self.app_words());
@@ -334,6 +346,7 @@ impl Silence {
                 "how": configuration.how,
                 "lines": configuration.lines,
             })).collect::<Vec<_>>(),
+            "catch_ups": self.catch_ups.iter().map(asked::as_json).collect::<Vec<_>>(),
             "apps": self.apps.iter().map(|app| json!({
                 "source": app.source,
                 "app": app.app,

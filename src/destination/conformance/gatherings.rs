@@ -93,6 +93,7 @@ fn full(told: Told, text: &str, url: &str, errors: usize, notices: usize) -> Gat
         told,
         urgent: true,
         count: u64::MAX,
+        caught_up: 0,
         severities: vec![("error".to_owned(), 7_654_321), (text.to_owned(), 3), ("info".to_owned(), 2)],
         first_at: FIRST,
         last_at: Moment(FIRST.0 + 86_400_000),

@@ -41,6 +41,7 @@ fn gathering(told: Told, errors: Vec<Kindred>) -> Gathering {
         told,
         urgent: false,
         count: 57,
+        caught_up: 0,
         severities: vec![("error".into(), 56), ("info".into(), 1)],
         first_at: at(-1),
         last_at: at(0),
@@ -313,4 +314,13 @@ fn no_rule_and_no_trigger_asks_for_it() {
     assert_eq!(native.body.as_object().unwrap().len(), 1);
     assert!(set.native_gathered("teams", &all, &TELLING).is_none());
     assert!(set.native_gathered("slack", &gathering(Told::Digest, Vec::new()), &TELLING).is_none());
+}
+
+#[test]
+fn the_footer_says_how_many_no_webhook_had_brought() {
+    let set = TemplateSet::built_in(TimeZone::UTC);
+    for (caught_up, footer) in [(0, "#3222"), (12, "#3222 · 12 caught up"), (57, "#3222 · caught up")] {
+        let gathering = Gathering { caught_up, ..gathering(Told::Digest, Vec::new()) };
+        assert_eq!(set.gathered(&gathering, &TELLING).0.footer.to_string(), footer);
+    }
 }

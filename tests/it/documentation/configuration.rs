@@ -178,7 +178,7 @@ fn try_load(folder: &TempDir, text: &str) -> Result<Settings, String> {
         file(&name, secret(&name));
     }
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    for name in named("certificate") {
+    for name in named("certificate").into_iter().chain(named("authority")) {
         file(&name, &cert.pem());
     }
     for name in named("key") {
@@ -197,11 +197,11 @@ fn settings(table: &Table) -> Result<String, String> {
     let lines: Vec<_> = table.iter().map(|(key, value)| format!("{key} = {}\n", inline(value))).collect();
     let here = tempfile::tempdir().unwrap();
     let settings = try_load(&here, &lines.concat())?;
-    let Settings { server, admin, store, templates, sources, destinations, rules, people, notices_to } =
+    let Settings { server, admin, store, templates, sources, apis, destinations, rules, people, notices_to } =
         settings;
     let Templates { folder, files, time_zone, .. } = templates;
     let words = format!(
-        "{server:?} {admin:?} {store:?} {folder:?} {files:?} {time_zone:?} {sources:?} {destinations:?} {rules:?} {people:?} {notices_to:?}"
+        "{server:?} {admin:?} {store:?} {folder:?} {files:?} {time_zone:?} {sources:?} {apis:?} {destinations:?} {rules:?} {people:?} {notices_to:?}"
     );
     Ok(words.replace(&here.path().display().to_string(), ""))
 }
